@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {RewardPool} from "../src/RewardPool.sol";
+import {TestToken} from "./Mocks.sol";
+import {PoolBase} from "./PoolBase.sol";
+
+/// What users pay, as whole transactions: the price of a call and of its data included, for forge runs each call of
+/// a test as its own transaction (`isolate`), and refunds taken off. anvil's receipts say the same.
+contract GasTest is PoolBase {
+    /// Addresses and amounts without cheap zero bytes.
+    uint160 private constant START = uint160(0x1111111111111111111111111111111111111111);
+    uint256 private constant AMOUNT = 0x11111111111111; // a little under 0.005 coins
+
+    event Measured(string what, uint256 gas);
+
+    function test_a_batch_of_a_hundred_known_accounts_stays_below_850_000_gas() public {
+        _settle(100 * AMOUNT, _many(START, 100, AMOUNT));
+        _settle(100 * AMOUNT, _many(START, 100, AMOUNT));
+        _assertGas("settle, 100 known accounts", 850_000);
+    }
+
+    function test_the_largest_batch_of_new_accounts_stays_below_13_000_000_gas() public {
+        _settle(0, _none());
+        _settle(500 * AMOUNT, _many(START, 500, AMOUNT));
+        _assertGas("settle, 500 new accounts", 13_000_000);
+    }
+
+    function test_the_first_batch_of_all_stays_below_the_gas_of_one_transaction() public {
+        _settle(500 * AMOUNT, _many(START, 500, AMOUNT));
+        _assertGas("settle, 500 new accounts, first batch", 16_777_216);
+    }
+
+    function test_a_window_cap_adds_60_000_gas_at_most() public {
+        _settle(AMOUNT, _one(ALICE, AMOUNT));
+        _settle(AMOUNT, _one(ALICE, AMOUNT));
+        uint256 without = vm.lastCallGas().gasTotalUsed;
+        vm.prank(ADMIN);
+        pool.setCaps(UNLIMITED, 50 ether, 1 days);
+        for (uint256 i; i < 100; ++i) {
+            vm.warp(block.timestamp + 1 hours);
+            _settle(AMOUNT, _one(ALICE, AMOUNT));
+        }
+        _assertGas("settle under a window cap", without + 60_000);
+    }
+
+    function test_funding_stays_below_75_000_gas() public {
+        _fund(datanet, 1 ether);
+        _assertGas("fund", 75_000);
+    }
+
+    function test_a_coin_claim_costs_60_000_gas_at_most_and_75_000_for_a_new_holder() public {
+        _creditAliceBobAndAnother();
+        _claim(ALICE, CAROL);
+        _assertGas("claim, new holder", 75_000);
+        _claim(BOB, CAROL);
+        _assertGas("claim, existing holder", 60_000);
+    }
+
+    function test_a_token_claim_costs_60_000_gas_at_most_and_75_000_for_a_new_holder() public {
+        TestToken token = new TestToken();
+        pool = _newPool(address(token));
+        token.mint(FUNDER, 10 ether);
+        vm.prank(FUNDER);
+        token.approve(address(pool), UNLIMITED);
+        vm.prank(FUNDER);
+        pool.fund(datanet, 10 ether);
+        _creditAliceBobAndAnother();
+        _claim(ALICE, CAROL);
+        _assertGas("token claim, new holder", 75_000);
+        _claim(BOB, CAROL);
+        _assertGas("token claim, existing holder", 60_000);
+    }
+
+    /// The other one's credit stays, so that no total falls to zero and brings a refund.
+    function _creditAliceBobAndAnother() private {
+        _settle(2 * AMOUNT, _two(_entry(ALICE, AMOUNT), _entry(BOB, AMOUNT)));
+        _settle(AMOUNT, _one(STRANGER, AMOUNT));
+    }
+
+    function _claim(address account, address to) private {
+        vm.prank(account);
+        pool.claim(to);
+    }
+
+    function _assertGas(string memory what, uint256 limit) private {
+        uint256 gas = vm.lastCallGas().gasTotalUsed;
+        emit Measured(what, gas);
+        vm.assertLe(gas, limit, what);
+        vm.assertTrue(gas > 21_000, "the whole transaction was measured");
+    }
+}

@@ -1,0 +1,103 @@
+"""Vectors that were computed before, under the hash of their text. A cache: losing it costs time.
+
+It is what lets a killed ingest go on where it stopped and a rebuild embed nothing. Vectors are kept
+in half precision, which is what the exact index stores too.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from footnote.errors import Broken, StorageFull, Unavailable
+from rag.embedder import Embedder, Vectors
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS embeddings (
+    embedder BLOB NOT NULL, text_sha256 BLOB NOT NULL, vector BLOB NOT NULL,
+    PRIMARY KEY (embedder, text_sha256)
+) STRICT, WITHOUT ROWID
+"""
+_BLOCK = 4_096
+
+
+class CachedEmbeddings:
+    """Computes vectors of texts once."""
+
+    def __init__(self, path: Path, embedder: Embedder) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._embedder = embedder
+        self._key = embedder.definition.definition_id
+        try:
+            self._connection = sqlite3.connect(path, timeout=60)
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.execute(_SCHEMA)
+        except sqlite3.DatabaseError as error:
+            raise Broken(
+                "the embedding cache cannot be used", f"delete {path.name} ({error})"
+            ) from error
+
+    def compute(self, texts: Sequence[tuple[bytes, str]]) -> int:
+        """Compute and keep the vectors of those ``texts``, given with their hashes, that are not
+        there yet; returns how many those were."""
+        missing = {sha: text for sha, text in texts if not self.has(sha)}
+        vectors = self._embedder.embed_documents(list(missing.values())).astype(np.float16)
+        try:
+            with self._connection:
+                self._connection.executemany(
+                    "INSERT OR REPLACE INTO embeddings VALUES (?,?,?)",
+                    (
+                        (self._key, sha, vector.tobytes())
+                        for sha, vector in zip(missing, vectors, strict=True)
+                    ),
+                )
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+                raise StorageFull(
+                    "no room in the embedding cache", "free some disk space"
+                ) from error
+            raise Unavailable(
+                "the embedding cache cannot be written", f"try again ({error})"
+            ) from error
+        return len(missing)
+
+    def blocks(
+        self, rows: Iterable[tuple[int, bytes]]
+    ) -> Iterator[tuple[NDArray[np.int64], Vectors]]:
+        """The vectors of (id, text hash) pairs, some thousands at a time."""
+        block: list[tuple[int, bytes]] = []
+        for row in rows:
+            block.append(row)
+            if len(block) == _BLOCK:
+                yield self._block(block)
+                block = []
+        if block:
+            yield self._block(block)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _block(self, block: list[tuple[int, bytes]]) -> tuple[NDArray[np.int64], Vectors]:
+        vectors = np.stack([self._get(sha) for _, sha in block]).astype(np.float32)
+        return np.array([i for i, _ in block], np.int64), vectors
+
+    def has(self, sha: bytes) -> bool:
+        """Whether the vector of that text hash is there."""
+        return self._row("SELECT 1", sha) is not None
+
+    def _get(self, sha: bytes) -> NDArray[np.float16]:
+        row = self._row("SELECT vector", sha)
+        if row is None:
+            raise Broken("the embedding cache lost a vector", "run the command again")
+        return np.frombuffer(row[0], np.float16)
+
+    def _row(self, select: str, sha: bytes) -> tuple[bytes] | None:
+        row: tuple[bytes] | None = self._connection.execute(
+            f"{select} FROM embeddings WHERE embedder = ? AND text_sha256 = ?", (self._key, sha)
+        ).fetchone()
+        return row

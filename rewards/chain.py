@@ -1,0 +1,491 @@
+"""What the chain says, and what is sent to it. The door of web3.
+
+A failed read is ``Unavailable``. After a send any error means *unknown*: the caller looks at the
+chain and never infers from the error.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import requests
+from eth_abi.abi import decode as abi_decode
+from web3 import HTTPProvider, Web3
+from web3.exceptions import (
+    BadFunctionCallOutput,
+    BlockNotFound,
+    ContractLogicError,
+    TransactionNotFound,
+    Web3Exception,
+)
+
+from contracts_abi.artifacts import load
+from footnote.addresses import ZERO_ADDRESS, Address, format_address
+from footnote.errors import FootnoteError, Misconfigured, Refused, Unavailable
+from footnote.ids import ZERO_HASH, keccak
+from rewards.batch import Batch
+from rewards.keys import Key
+from rewards.ledger import Ledger, SignerTerm
+
+log = logging.getLogger(__name__)
+
+MAX_TRANSACTION_GAS = 16_777_216
+"""EIP-7825's cap on one transaction."""
+
+Block = int | str
+"""A block number, or ``latest``."""
+
+
+class Reverted(Refused):
+    """The contract refuses the call; ``name`` is its error's, such as ``BadCursor``."""
+
+    default_code = "reverted"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the contract refuses ({name})", _REMEDIES.get(name, "see the contract"))
+        self.name = name
+
+
+_REMEDIES = {
+    "InsufficientFunds": "fund the Datanet's pool",
+    "NotDistributor": "let the Datanet's owner name this account a distributor",
+    "IsPaused": "wait until the pool is no longer paused",
+    "BatchCapExceeded": "raise the pool's cap, or wait for smaller batches",
+    "WindowCapExceeded": "wait until the pool's window has room",
+    "BadCursor": "look at the chain again",
+    "UnknownDatanet": "register the Datanet first",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ChainIdentity:
+    chain_id: int
+    genesis_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OnChainBatch:
+    """A settled Batch as the pool keeps it."""
+
+    batch_id: bytes
+    digest: bytes
+    receipts_root: bytes
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fees:
+    """EIP-1559 fees in wei for one unit of gas."""
+
+    max_fee: int
+    priority_fee: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionReceipt:
+    block: int
+    succeeded: bool
+
+
+class Chain(Protocol):
+    """What settlement needs of a chain. ``block`` is a number or ``latest``."""
+
+    def identity(self) -> ChainIdentity: ...
+    def finalized(self) -> int:
+        """The number of the newest block that can no longer be undone."""
+
+    def is_ledger(self, ledger: Ledger) -> bool:
+        """Whether this chain holds that very deployment."""
+
+    def cursor(self, ledger: Ledger, datanet_id: bytes, block: Block) -> int: ...
+    def batch_at(
+        self, ledger: Ledger, datanet_id: bytes, first: int, block: Block
+    ) -> OnChainBatch | None: ...
+    def credits(
+        self, ledger: Ledger, accounts: Sequence[Address], block: Block
+    ) -> dict[Address, int]: ...
+    def max_batch(self, ledger: Ledger) -> int: ...
+    def nonce(self, account: Address, block: Block) -> int: ...
+    def fees(self) -> Fees: ...
+    def settle_gas(self, ledger: Ledger, datanet_id: bytes, batch: Batch, sender: Address) -> int:
+        """The gas that settling would take now.
+
+        Raises:
+            Reverted: the pool would refuse it.
+        """
+
+    def settle_transaction(
+        self, ledger: Ledger, datanet_id: bytes, batch: Batch, nonce: int, gas: int, fees: Fees
+    ) -> dict[str, Any]: ...
+    def send(self, raw: bytes) -> None:
+        """Raises Unavailable where it is not known whether the bytes arrived."""
+
+    def receipt(self, tx_hash: bytes) -> TransactionReceipt | None: ...
+    def settlement_tx(self, ledger: Ledger, batch_id: bytes) -> bytes | None:
+        """The hash of the transaction that settled a Batch."""
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except ContractLogicError as error:
+        raise Reverted(_error_name(error)) from error
+    except (requests.RequestException, OSError, TimeoutError) as error:
+        raise Unavailable("the chain does not answer", "check FOOTNOTE_RPC_URL") from error
+    except FootnoteError:
+        raise
+    except (Web3Exception, ValueError) as error:
+        raise Unavailable(f"the chain answers {type(error).__name__}", "try again") from error
+
+
+class EvmChain:
+    """A Chain over JSON-RPC.
+
+    Args:
+        confirmations: final is this deep where there is no ``finalized`` tag; None trusts the tag.
+    """
+
+    def __init__(
+        self, url: str, *, confirmations: int | None = None, max_fee_gwei: float = 500.0
+    ) -> None:
+        provider = HTTPProvider(url, request_kwargs={"timeout": 10}, exception_retry_configuration=None)
+        self._web3 = Web3(provider)
+        self._confirmations = confirmations
+        self._max_fee = int(max_fee_gwei * 10**9)
+        self._pool_abi = load("RewardPool").abi
+        self._registry_abi = load("DatanetRegistry").abi
+
+    def identity(self) -> ChainIdentity:
+        with _translated():
+            genesis = self._web3.eth.get_block(0)
+            return ChainIdentity(int(self._web3.eth.chain_id), bytes(genesis["hash"]))
+
+    def head(self) -> int:
+        with _translated():
+            return int(self._web3.eth.block_number)
+
+    def timestamp(self, block: Block) -> int:
+        with _translated():
+            return int(self._web3.eth.get_block(block)["timestamp"])  # type: ignore[arg-type]
+
+    def finalized(self) -> int:
+        with _translated():
+            if self._confirmations is not None:
+                return max(0, int(self._web3.eth.block_number) - self._confirmations)
+            try:
+                return int(self._web3.eth.get_block("finalized")["number"])
+            except BlockNotFound as error:
+                raise Misconfigured(
+                    "this chain has no finalized tag", "set FOOTNOTE_CONFIRMATIONS to a depth"
+                ) from error
+
+    def is_ledger(self, ledger: Ledger) -> bool:
+        identity = self.identity()
+        if (identity.chain_id, identity.genesis_hash) != (ledger.chain_id, ledger.genesis_hash):
+            return False
+        with _translated():
+            try:
+                block = self._web3.eth.get_block(ledger.deployment_block)
+            except BlockNotFound:
+                return False
+            return bytes(block["hash"]) == ledger.deployment_block_hash
+
+    def cursor(self, ledger: Ledger, datanet_id: bytes, block: Block) -> int:
+        return int(self._read(self._pool(ledger).functions.cursor(datanet_id), block))
+
+    def batch_at(
+        self, ledger: Ledger, datanet_id: bytes, first: int, block: Block
+    ) -> OnChainBatch | None:
+        pool = self._pool(ledger).functions
+        batch_id = bytes(self._read(pool.batchAt(datanet_id, first), block))
+        if batch_id == ZERO_HASH:
+            return None
+        return self.batch(ledger, batch_id, block)
+
+    def batch(self, ledger: Ledger, batch_id: bytes, block: Block) -> OnChainBatch:
+        stored = self._read(self._pool(ledger).functions.batches(batch_id), block)
+        digest, root, first, last, _ = stored
+        return OnChainBatch(batch_id, bytes(digest), bytes(root), int(first), int(last))
+
+    def credits(
+        self, ledger: Ledger, accounts: Sequence[Address], block: Block
+    ) -> dict[Address, int]:
+        pool = self._pool(ledger).functions
+        return {
+            account: int(self._read(pool.credit(format_address(account)), block))
+            for account in accounts
+        }
+
+    def claimed(self, ledger: Ledger, account: Address, block: Block) -> int:
+        """What ``account`` withdrew so far, from the pool's events."""
+        total = 0
+        for event in self._events(
+            ledger, "Claimed", {"account": format_address(account)}, block
+        ):
+            total += int(event["args"]["amount"])
+        return total
+
+    def funds(self, ledger: Ledger, datanet_id: bytes) -> int:
+        return int(self._read(self._pool(ledger).functions.funds(datanet_id), "latest"))
+
+    def max_batch(self, ledger: Ledger) -> int:
+        return int(self._read(self._pool(ledger).functions.maxBatch(), "latest"))
+
+    def verify_receipt(
+        self, ledger: Ledger, batch_id: bytes, leaf: bytes, proof: Sequence[bytes]
+    ) -> bool:
+        pool = self._pool(ledger).functions
+        return bool(self._read(pool.verifyReceipt(batch_id, leaf, list(proof)), "latest"))
+
+    def signer_term(self, ledger: Ledger, datanet_id: bytes, signer: Address) -> SignerTerm | None:
+        """When ``signer`` may sign receipts of a Datanet, as the registry has it."""
+        registry = self._registry(ledger).functions
+        start, until, compromised = self._read(
+            registry.signerOf(datanet_id, format_address(signer)), "latest"
+        )
+        if not start or compromised:
+            return None
+        return SignerTerm(signer, int(start), int(until))
+
+    def owner_of(self, ledger: Ledger, datanet_id: bytes) -> Address:
+        owner = self._read(self._registry(ledger).functions.ownerOf(datanet_id), "latest")
+        return Address(bytes.fromhex(owner[2:]))
+
+    def nonce(self, account: Address, block: Block) -> int:
+        with _translated():
+            return int(
+                self._web3.eth.get_transaction_count(
+                    Web3.to_checksum_address(account), block  # type: ignore[arg-type]
+                )
+            )
+
+    def balance(self, account: Address) -> int:
+        with _translated():
+            return int(self._web3.eth.get_balance(Web3.to_checksum_address(account)))
+
+    def fees(self) -> Fees:
+        with _translated():
+            base = int(self._web3.eth.get_block("latest").get("baseFeePerGas", 0))
+            tip = int(self._web3.eth.max_priority_fee)
+        return Fees(min(2 * base + tip, self._max_fee), min(tip, self._max_fee))
+
+    @property
+    def max_fee(self) -> int:
+        return self._max_fee
+
+    def settle_gas(self, ledger: Ledger, datanet_id: bytes, batch: Batch, sender: Address) -> int:
+        call = {
+            "from": format_address(sender),
+            "to": format_address(ledger.pool),
+            "data": self._settle_data(ledger, datanet_id, batch),
+        }
+        with _translated():
+            gas = int(self._web3.eth.estimate_gas(call))  # type: ignore[arg-type]
+        return min(gas + gas // 5, MAX_TRANSACTION_GAS)
+
+    def settle_transaction(
+        self, ledger: Ledger, datanet_id: bytes, batch: Batch, nonce: int, gas: int, fees: Fees
+    ) -> dict[str, Any]:
+        return {
+            "type": 2,
+            "chainId": ledger.chain_id,
+            "nonce": nonce,
+            "to": format_address(ledger.pool),
+            "value": 0,
+            "data": self._settle_data(ledger, datanet_id, batch),
+            "gas": gas,
+            "maxFeePerGas": fees.max_fee,
+            "maxPriorityFeePerGas": fees.priority_fee,
+        }
+
+    def send(self, raw: bytes) -> None:
+        with _translated():
+            self._web3.eth.send_raw_transaction(raw)
+
+    def receipt(self, tx_hash: bytes) -> TransactionReceipt | None:
+        with _translated():
+            try:
+                found = self._web3.eth.get_transaction_receipt(tx_hash)  # type: ignore[arg-type]
+            except TransactionNotFound:
+                return None
+        return TransactionReceipt(int(found["blockNumber"]), int(found["status"]) == 1)
+
+    def settlement_tx(self, ledger: Ledger, batch_id: bytes) -> bytes | None:
+        for event in self._events(ledger, "BatchSettled", {"batchId": batch_id}, "latest"):
+            return bytes(event["transactionHash"])
+        return None
+
+    # What owners do
+
+    def deploy(
+        self, key: Key, token: Address, admin_delay_seconds: int, on_step: Callable[[str], None]
+    ) -> Ledger:
+        """Deploy registry and pool; returns once the pool's deployment is final."""
+        on_step("deploying DatanetRegistry")
+        registry_tx = self._create(key, "DatanetRegistry", [])
+        registry = self._contract_of(registry_tx)
+        on_step("deploying RewardPool")
+        pool_tx = self._create(
+            key,
+            "RewardPool",
+            [
+                format_address(token), format_address(registry), format_address(key.address),
+                admin_delay_seconds,
+            ],
+        )  # fmt: skip
+        on_step("waiting until the deployment is final")
+        block = self.wait_final(pool_tx)
+        with _translated():
+            mined = self._web3.eth.get_block(block)
+        identity = self.identity()
+        return Ledger(
+            identity.chain_id, identity.genesis_hash, self._contract_of(pool_tx), registry, token,
+            pool_tx, bytes(mined["hash"]), block, int(mined["timestamp"]),
+        )  # fmt: skip
+
+    def create_datanet(self, key: Key, ledger: Ledger, salt: bytes, uri: str) -> bytes:
+        return self._transact(key, self._registry(ledger).functions.create(salt, uri))
+
+    def set_distributor(self, key: Key, ledger: Ledger, datanet_id: bytes, account: Address) -> bytes:
+        function = self._registry(ledger).functions.setDistributor
+        return self._transact(key, function(datanet_id, format_address(account), True))
+
+    def is_distributor(self, ledger: Ledger, datanet_id: bytes, account: Address) -> bool:
+        function = self._registry(ledger).functions.isDistributor
+        return bool(self._read(function(datanet_id, format_address(account)), "latest"))
+
+    def add_signer(self, key: Key, ledger: Ledger, datanet_id: bytes, signer: Address) -> bytes:
+        function = self._registry(ledger).functions.addSigner
+        return self._transact(key, function(datanet_id, format_address(signer)))
+
+    def fund(self, key: Key, ledger: Ledger, datanet_id: bytes, amount: int) -> bytes:
+        native = ledger.token == ZERO_ADDRESS
+        function = self._pool(ledger).functions.fund(datanet_id, amount)
+        return self._transact(key, function, amount if native else 0)
+
+    def transfer(self, key: Key, to: Address, amount: int) -> bytes:
+        """Send native coin, such as gas money."""
+        return self._sign_and_send(key, {"to": format_address(to), "value": amount, "data": "0x"})
+
+    def wait_final(self, tx_hash: bytes, timeout_seconds: float = 3_600.0) -> int:
+        """Wait until a transaction is final; returns its block.
+
+        Raises:
+            Reverted: it failed.
+            Unavailable: it was not final in time.
+        """
+        import time
+
+        until = time.monotonic() + timeout_seconds
+        while time.monotonic() < until:
+            receipt = self.receipt(tx_hash)
+            if receipt is not None:
+                if not receipt.succeeded:
+                    raise Reverted("a transaction failed")
+                if receipt.block <= self.finalized():
+                    return receipt.block
+            time.sleep(0.2)
+        raise Unavailable("a transaction was not final in time", "look at it on the chain")
+
+    # Plumbing
+
+    def _pool(self, ledger: Ledger) -> Any:
+        return self._web3.eth.contract(Web3.to_checksum_address(ledger.pool), abi=self._pool_abi)
+
+    def _registry(self, ledger: Ledger) -> Any:
+        address = Web3.to_checksum_address(ledger.registry)
+        return self._web3.eth.contract(address, abi=self._registry_abi)
+
+    def _read(self, function: Any, block: Block) -> Any:
+        with _translated():
+            try:
+                return function.call(block_identifier=block)
+            except BadFunctionCallOutput as error:
+                raise Unavailable(
+                    "the pool is not on this chain at that block", "check FOOTNOTE_RPC_URL"
+                ) from error
+
+    def _events(
+        self, ledger: Ledger, name: str, filters: dict[str, Any], block: Block
+    ) -> Iterator[Any]:
+        """Events from the deployment on, in ranges that public endpoints allow."""
+        end = self.head() if block == "latest" else int(block)
+        event = self._pool(ledger).events[name]
+        for start in range(ledger.deployment_block, end + 1, 500):
+            with _translated():
+                yield from event.get_logs(
+                    argument_filters=filters, from_block=start, to_block=min(start + 499, end)
+                )
+
+    def _settle_data(self, ledger: Ledger, datanet_id: bytes, batch: Batch) -> str:
+        return str(
+            self._pool(ledger).encode_abi(
+                "settle",
+                args=[
+                    datanet_id, batch.first, batch.last, batch.receipts_root, batch.total,
+                    batch.entries,
+                ],
+            )
+        )  # fmt: skip
+
+    def _create(self, key: Key, name: str, arguments: list[Any]) -> bytes:
+        artifact = load(name)
+        contract = self._web3.eth.contract(abi=artifact.abi, bytecode=artifact.bytecode)
+        with _translated():
+            data = contract.constructor(*arguments).data_in_transaction
+        return self._sign_and_send(key, {"data": data, "value": 0})
+
+    def _contract_of(self, tx_hash: bytes) -> Address:
+        with _translated():
+            receipt = self._web3.eth.wait_for_transaction_receipt(
+                tx_hash, timeout=600, poll_latency=0.1  # type: ignore[arg-type]
+            )
+        return Address(bytes.fromhex(str(receipt["contractAddress"])[2:]))
+
+    def _transact(self, key: Key, function: Any, value: int = 0) -> bytes:
+        to = function.address
+        data = function._encode_transaction_data()
+        return self._sign_and_send(key, {"to": to, "data": data, "value": value})
+
+    def _sign_and_send(self, key: Key, call: dict[str, Any]) -> bytes:
+        fees = self.fees()
+        sender = format_address(key.address)
+        with _translated():
+            gas = int(self._web3.eth.estimate_gas({"from": sender, **call}))  # type: ignore[typeddict-item]
+        transaction = {
+            "type": 2,
+            "chainId": self.identity().chain_id,
+            "nonce": self.nonce(key.address, "pending"),
+            "gas": gas + gas // 5,
+            "maxFeePerGas": fees.max_fee,
+            "maxPriorityFeePerGas": fees.priority_fee,
+            **call,
+        }
+        raw, tx_hash = key.sign_transaction(transaction)
+        self.send(raw)
+        return tx_hash
+
+
+def _errors() -> dict[bytes, str]:
+    """Names of the contracts' custom errors by their selectors."""
+    found = {}
+    for name in ("RewardPool", "DatanetRegistry"):
+        for entry in load(name).abi:
+            if entry["type"] == "error":
+                types = ",".join(argument["type"] for argument in entry["inputs"])
+                found[keccak(f"{entry['name']}({types})".encode())[:4]] = str(entry["name"])
+    return found
+
+
+def _error_name(error: ContractLogicError) -> str:
+    data = error.data if isinstance(error.data, str) else ""
+    raw = bytes.fromhex(data.removeprefix("0x")) if data.startswith("0x") else b""
+    if raw[:4] == bytes.fromhex("08c379a0"):
+        return str(abi_decode(["string"], raw[4:])[0])
+    return _errors().get(raw[:4], error.message or "reverted")

@@ -1,0 +1,263 @@
+"""An Answer to a committed Receipt: split → number → sign → commit.
+
+Number, link to the one before, and signature are made inside the committing transaction, under the
+Datanet's row lock. Nothing leaves before the commit.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from footnote.addresses import format_address
+from footnote.errors import Misconfigured
+from footnote.ids import ZERO_HASH, keccak, sha256
+from footnote.model import OFFSET_UNIT, Answer, Citation, Definition
+from rewards.journal import AlreadyAnswered, Head, Journal, Retry, StoredReceipt
+from rewards.keys import Key
+from rewards.ledger import SignerTerm
+from rewards.owed import Owed, owed_for, unpaid
+from rewards.receipt import AnswerReceipt, Domain, Line, citations_root, salted_hash
+
+DAY_SECONDS = 86_400
+
+INELIGIBLE, PENDING, BATCHED, SETTLED = "ineligible", "pending", "batched", "settled"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """Records answers into one journal. ``key`` is the receipt signer's, or None without a chain."""
+
+    journal: Journal
+    key: Key | None
+    clock: Callable[[], float] = time.time
+
+    def record(self, answer: Answer, retry: Retry | None = None) -> dict[str, Any]:
+        """Commit ``answer`` with its receipt; returns the answer object, durable by then.
+
+        With a ``retry`` whose key was answered meanwhile, that stored answer is returned.
+
+        Raises:
+            Invalid: the key was used with another body.
+            Misconfigured: the Datanet is registered, but not for the signer that is set up here.
+            StorageFull, Unavailable: nothing was recorded, and no answer may be given.
+        """
+        try:
+            with self.journal.issuing(answer.question.datanet) as issue:
+                head = issue.head
+                term = self._term(head)
+                issued_at = int(self.clock())
+                if term is not None:
+                    issued_at = max(issued_at, term.from_time)
+                day = issued_at // DAY_SECONDS
+                if head.registration is None:
+                    owed = unpaid(answer)
+                else:
+                    owed = owed_for(answer, head.policy, issue.spent(day))
+                salt = secrets.token_bytes(32)
+                message = _message(answer, head, owed, salt, issued_at)
+                receipt = self._signed(answer, head, owed, message)
+                body = answer_object(answer, receipt, salt)
+                defined = [answer.model, answer.verifier, head.policy.definition]
+                defined += [answer.adapter] if answer.adapter else []
+                fee_owed = owed.fee if owed.total else 0
+                issue.commit(receipt, body, defined, day, fee_owed, retry)
+            return body
+        except AlreadyAnswered as earlier:
+            return self.journal.answer(earlier.answer_id)
+
+    def _term(self, head: Head) -> SignerTerm | None:
+        if head.registration is None:
+            return None
+        if self.key is None:
+            raise Misconfigured(
+                "the Datanet is registered on a chain, but no receipt signer is set up",
+                "set FOOTNOTE_SIGNER_KEYSTORE",
+            )
+        term = head.registration.term_of(self.key.address)
+        if term is None or not term.covers(max(int(self.clock()), term.from_time)):
+            raise Misconfigured(
+                "the receipt signer that is set up is not registered for this Datanet",
+                "run footnote register with it, or set FOOTNOTE_SIGNER_KEYSTORE to the other one",
+            )
+        return term
+
+    def _signed(
+        self, answer: Answer, head: Head, owed: Owed, message: AnswerReceipt
+    ) -> StoredReceipt:
+        domain = head.registration.ledger.domain if head.registration else Domain()
+        digest = message.digest(domain)
+        signs = head.registration is not None and self.key is not None
+        return StoredReceipt(
+            digest=digest,
+            datanet=answer.question.datanet,
+            answer_id=answer.answer_id,
+            domain=domain,
+            message=message,
+            signature=self.key.sign_digest(digest) if signs and self.key else None,
+            signer=self.key.address if signs and self.key else None,
+            lines=owed.lines,
+        )
+
+
+def _message(
+    answer: Answer, head: Head, owed: Owed, salt: bytes, issued_at: int
+) -> AnswerReceipt:
+    registration = head.registration
+    return AnswerReceipt(
+        ledger_id=registration.ledger.ledger_id if registration else ZERO_HASH,
+        answer_id=keccak(answer.answer_id.encode("utf-8")),
+        datanet_id=registration.datanet_id if registration else ZERO_HASH,
+        seq=head.seq,
+        previous=head.previous,
+        question_hash=salted_hash(salt, answer.question.text),
+        answer_hash=salted_hash(salt, answer.text),
+        model_id=answer.model.definition_id,
+        adapter_id=answer.adapter.definition_id if answer.adapter else ZERO_HASH,
+        verifier_id=answer.verifier.definition_id,
+        policy_id=head.policy.definition.definition_id,
+        snapshot_id=answer.snapshot_id,
+        registry_version=0,
+        citations_root=citations_root(owed.lines),
+        fee=owed.fee,
+        data_pool=owed.data_pool,
+        issued_at=issued_at,
+    )
+
+
+def answer_object(answer: Answer, receipt: StoredReceipt, salt: bytes) -> dict[str, Any]:
+    """The answer as the API returns and the journal keeps it; ``reward.status`` is read live."""
+    by_citation: dict[str, list[Line]] = {}
+    for line in receipt.lines:
+        if line.citation_id is not None:
+            by_citation.setdefault(line.citation_id, []).append(line)
+    return {
+        "id": answer.answer_id,
+        "object": "answer",
+        "datanet": answer.question.datanet,
+        "question": answer.question.text,
+        "text": answer.text,
+        "refused": answer.refused,
+        "refusal_reason": answer.refusal_reason,
+        "confidence": answer.confidence,
+        "offset_unit": OFFSET_UNIT,
+        "claims": [
+            {
+                "id": claim.claim_id,
+                "start": claim.span.start,
+                "end": claim.span.end,
+                "text": claim.text,
+                "verdict": claim.verdict.value,
+                "score": claim.score,
+                "citation_ids": list(claim.citation_ids),
+            }
+            for claim in answer.claims
+        ],
+        "citations": [
+            _citation_object(citation, by_citation.get(citation.citation_id, []))
+            for citation in answer.citations
+        ],
+        "retrieved": [
+            {
+                "document_id": hit.chunk.document.document_id,
+                "title": hit.chunk.document.title,
+                "version": "sha256:" + hit.chunk.document.version.hex(),
+                "chunk": {"start": hit.chunk.span.start, "end": hit.chunk.span.end},
+                "rank": hit.rank,
+                "scores": {
+                    "dense": round(hit.scores.dense, 4),
+                    "lexical": round(hit.scores.lexical, 4),
+                    "fused": round(hit.scores.fused, 4),
+                },
+                "used": hit.chunk.chunk_id in answer.used_chunk_ids,
+            }
+            for hit in answer.retrieved
+        ],
+        "receipt": {
+            "id": "0x" + receipt.digest.hex(),
+            "seq": receipt.message.seq,
+            "signature": "0x" + receipt.signature.hex() if receipt.signature else None,
+            "signer": format_address(receipt.signer) if receipt.signer else None,
+            "salt": "0x" + salt.hex(),
+            "snapshot": "sha256:" + answer.snapshot_id.hex(),
+            "model": _definition_id(answer.model),
+            "adapter": _definition_id(answer.adapter) if answer.adapter else None,
+            "issued_at": receipt.message.issued_at,
+        },
+        "usage": {
+            "input_tokens": answer.usage.input_tokens,
+            "output_tokens": answer.usage.output_tokens,
+        },
+        "removed_markers": answer.removed_markers,
+        "timings_ms": dict(answer.timings_ms),
+    }
+
+
+def _definition_id(definition: Definition) -> str:
+    return "sha256:" + definition.definition_id.hex()
+
+
+def _citation_object(citation: Citation, lines: list[Line]) -> dict[str, Any]:
+    amounts = {line.account: line.amount for line in lines}
+    return {
+        "id": citation.citation_id,
+        "claim_id": citation.claim_id,
+        "marker": citation.marker,
+        "source": {
+            "document_id": citation.document.document_id,
+            "version": "sha256:" + citation.document.version.hex(),
+            "title": citation.document.title,
+            "url": citation.document.url,
+        },
+        "source_span": {"start": citation.span.start, "end": citation.span.end},
+        "cited_text": citation.cited_text,
+        "cited_text_sha256": sha256(citation.cited_text.encode("utf-8")).hex(),
+        "verdict": citation.verdict.value,
+        "score": citation.score,
+        "contributors": [
+            {
+                "address": format_address(contributor.address),
+                "name": contributor.name,
+                "share_bps": contributor.share_bps,
+                "amount": str(amounts.get(contributor.address, 0)),
+            }
+            for contributor in citation.document.contributors
+        ],
+        "reward": {
+            "weight_ppm": citation.weight_ppm,
+            "amount": str(sum(amounts.values())),
+            "status": PENDING if any(amounts.values()) else INELIGIBLE,
+        },
+    }
+
+
+def with_live_status(journal: Journal, body: Mapping[str, Any]) -> dict[str, Any]:
+    """``body`` with each citation's ``reward.status`` as it stands now."""
+    shown = dict(body)
+    receipt = journal.receipt(bytes.fromhex(body["receipt"]["id"][2:]))
+    status = reward_status(journal, receipt)
+    shown["citations"] = [
+        {
+            **citation,
+            "reward": {
+                **citation["reward"],
+                "status": status if int(citation["reward"]["amount"]) else INELIGIBLE,
+            },
+        }
+        for citation in body["citations"]
+    ]
+    return shown
+
+
+def reward_status(journal: Journal, receipt: StoredReceipt) -> str:
+    """Where the money of a receipt is: journalled, planned or sent, or final."""
+    message = receipt.message
+    if message.ledger_id == ZERO_HASH:
+        return INELIGIBLE
+    batch = journal.batch_with(message.ledger_id, receipt.datanet, message.seq)
+    if batch is None:
+        return PENDING
+    return SETTLED if batch.stage == "final" else BATCHED

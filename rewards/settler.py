@@ -1,0 +1,313 @@
+"""One Datanet of one Ledger, from receipts to credits, told in :func:`settle`.
+
+The journal says what is owed, the contract's cursor what is paid; nothing else is believed. Every
+step stores its intent before its effect, may run twice, and counts once. After a send, an error
+says nothing: the next look at the chain decides.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from footnote.errors import Broken, Unavailable
+from rewards.batch import (
+    Attempt,
+    Limits,
+    MinedBatch,
+    NoncedBatch,
+    OpenBatch,
+    PlannedBatch,
+    SentBatch,
+    SignedBatch,
+    batch_of,
+    is_due,
+    longest_prefix,
+)
+from rewards.chain import Chain, Fees, OnChainBatch, Reverted
+from rewards.journal import Journal
+from rewards.keys import Key
+from rewards.ledger import Registration
+
+log = logging.getLogger(__name__)
+
+FEE_BUMP_PERCENT = 25
+"""Nodes want at least 10 % more to replace a transaction, some 12.5 %."""
+
+
+class Alarm(Broken):
+    """What the chain holds and what the journal holds cannot both be right: stop paying."""
+
+    default_code = "settlement-alarm"
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """When things are due, in seconds."""
+
+    batch_age_seconds: float = 60.0
+    idle_batch_age_seconds: float = 86_400.0
+    resend_seconds: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settler:
+    """Settles Datanets with one key. ``crash_point`` is called by name between steps; tests end the
+    process there."""
+
+    journal: Journal
+    chain: Chain
+    key: Key
+    pace: Pace
+    max_fee: int
+    clock: Callable[[], float] = time.time
+    crash_point: Callable[[str], None] = lambda name: None
+
+    def settle(self, registration: Registration) -> bool:
+        """Take the Datanet's open Batch as far as it goes now, or plan one; returns whether
+        anything moved.
+
+        Raises:
+            Alarm: journal and chain contradict each other.
+            Unavailable: the chain or the journal does not answer; nothing is lost.
+        """
+        ledger_id, datanet = registration.ledger.ledger_id, registration.datanet
+        opened = self.journal.open_batch(ledger_id, datanet)
+        if opened is None or isinstance(opened, PlannedBatch):
+            adopted = self._adopt_settled(registration)
+            opened = adopted or self._plan(registration, opened)
+        moved = False
+        while opened is not None:
+            following = self._step(registration, opened)
+            self.crash_point(f"after {type(opened).__name__}")
+            moved = moved or following is not opened
+            if following is opened:
+                break
+            opened = following
+        return moved
+
+    def _step(self, registration: Registration, opened: OpenBatch) -> OpenBatch | None:
+        """One step: the next stage, the same one where it must wait, or None at the end."""
+        match opened:
+            case PlannedBatch():
+                return self._take_nonce(registration, opened)
+            case NoncedBatch():
+                return self._sign(registration, opened)
+            case SignedBatch():
+                return self._send(opened)
+            case SentBatch():
+                return self._look(registration, opened)
+            case MinedBatch():
+                return self._finish(registration, opened)
+
+    def _adopt_settled(self, registration: Registration) -> MinedBatch | None:
+        """A Batch that the chain holds and the journal does not know as its own: another worker's,
+        or ours from before a backup was restored. It must be the very Batch we would make."""
+        ledger, datanet = registration.ledger, registration.datanet
+        settled_to = self.journal.settled_to(ledger.ledger_id, datanet)
+        cursor = self.chain.cursor(ledger, registration.datanet_id, "latest")
+        if cursor == settled_to:
+            return None
+        if cursor < settled_to:
+            final = self.chain.finalized()
+            if self.chain.cursor(ledger, registration.datanet_id, final) < settled_to:
+                raise Alarm(
+                    f"the chain's cursor of {datanet} is {cursor}, behind batches that were final",
+                    "run footnote audit; the chain lost blocks that were final",
+                )
+            raise Unavailable(
+                "the chain's head is behind its own final block", "another node may be ahead"
+            )
+        found = self.chain.batch_at(ledger, registration.datanet_id, settled_to, "latest")
+        if found is None:
+            raise Alarm(
+                f"the chain settled past seq {settled_to} of {datanet}, but not from there",
+                "run footnote audit; the journal may be an older copy",
+            )
+        planned = self._rebuilt(registration, found)
+        tx_hash = self.chain.settlement_tx(ledger, found.batch_id)
+        log.warning("%s: adopting batch %d..%d from the chain", datanet, found.first, found.last)
+        return self.journal.adopt(planned, tx_hash)
+
+    def _rebuilt(self, registration: Registration, found: OnChainBatch) -> PlannedBatch:
+        """Our own Batch over the range of ``found``; Alarm unless both are the same."""
+        ledger, datanet = registration.ledger, registration.datanet
+        receipts = self.journal.payables(ledger.ledger_id, datanet, found.first, found.last)
+        if len(receipts) != found.last - found.first + 1:
+            raise Alarm(
+                f"the chain settled receipts {found.first}..{found.last} of {datanet}, and the "
+                "journal lacks some",
+                "restore the newest journal; until then nothing more is paid",
+            )
+        batch = batch_of(receipts)
+        if (batch.receipts_root, batch.digest) != (found.receipts_root, found.digest):
+            raise Alarm(
+                f"the chain settled receipts {found.first}..{found.last} of {datanet} otherwise "
+                "than the journal owes them",
+                "run footnote audit; somebody settled other content",
+            )
+        return PlannedBatch(
+            ledger.ledger_id, datanet, registration.datanet_id, found.batch_id, batch
+        )
+
+    def _plan(
+        self, registration: Registration, before: PlannedBatch | None
+    ) -> PlannedBatch | None:
+        """The Batch that is due from the cursor on, stored; None where none is."""
+        ledger, datanet = registration.ledger, registration.datanet
+        first = self.journal.settled_to(ledger.ledger_id, datanet)
+        waiting = self.journal.payables(ledger.ledger_id, datanet, first)
+        limits = Limits(max_total=self.chain.max_batch(ledger))
+        chosen, full = longest_prefix(waiting, limits)
+        if waiting and not chosen:
+            reason = f"receipt {first} alone exceeds the pool's cap on a batch"
+            log.error("%s: %s", datanet, reason)
+            if before is not None:
+                self.journal.hold(before, reason)
+            return None
+        pace = self.pace
+        if not is_due(
+            chosen, full, self.clock(), pace.batch_age_seconds, pace.idle_batch_age_seconds
+        ):
+            return None
+        batch = batch_of(chosen)
+        planned = PlannedBatch(
+            ledger.ledger_id,
+            datanet,
+            registration.datanet_id,
+            batch.batch_id(ledger.chain_id, ledger.pool, registration.datanet_id),
+            batch,
+            before.held if before else None,
+        )
+        if before == planned:
+            return before
+        return self.journal.plan(planned)
+
+    def _take_nonce(self, registration: Registration, planned: PlannedBatch) -> OpenBatch:
+        """Own a nonce, once the pool would take the Batch now."""
+        try:
+            self.chain.settle_gas(
+                registration.ledger, registration.datanet_id, planned.batch, self.key.address
+            )
+        except Reverted as refusal:
+            reason = f"{refusal.name}: {refusal.what_to_do}"
+            if planned.held != reason:
+                log.warning("%s: batch held: %s", planned.datanet, reason)
+                self.journal.hold(planned, reason)
+            return planned
+        nonce = self.chain.nonce(self.key.address, "latest")
+        return self.journal.take_nonce(planned, self.key.address, nonce) or planned
+
+    def _sign(self, registration: Registration, nonced: NoncedBatch) -> OpenBatch:
+        if nonced.key != self.key.address:
+            return nonced  # another key's worker goes on with it
+        fees = self.chain.fees()
+        return self.journal.store_attempt(nonced, self._attempt(registration, nonced, fees))
+
+    def _attempt(self, registration: Registration, nonced: NoncedBatch, fees: Fees) -> Attempt:
+        batch = nonced.planned.batch
+        try:
+            gas = self.chain.settle_gas(
+                registration.ledger, registration.datanet_id, batch, self.key.address
+            )
+        except Reverted:  # it would fail now; the nonce must be spent all the same
+            gas = 200_000 + 30_000 * len(batch.payouts)
+        raw, tx_hash = self.key.sign_transaction(
+            self.chain.settle_transaction(
+                registration.ledger, registration.datanet_id, batch, nonced.nonce, gas, fees
+            )
+        )
+        return Attempt(tx_hash, raw, fees.max_fee, fees.priority_fee)
+
+    def _send(self, signed: SignedBatch) -> SentBatch:
+        self._broadcast(signed)
+        return self.journal.mark_sent(signed, self.clock())
+
+    def _broadcast(self, signed: SignedBatch) -> None:
+        """Whatever the node says, only the chain tells what became of the bytes."""
+        try:
+            self.chain.send(signed.latest.raw)
+        except Unavailable as error:
+            log.info("sending batch of %s: %s", signed.nonced.planned.datanet, error.what)
+
+    def _look(self, registration: Registration, sent: SentBatch) -> OpenBatch | None:
+        """What became of a sent Batch."""
+        signed = sent.signed
+        nonced, planned = signed.nonced, signed.nonced.planned
+        ledger, batch = registration.ledger, planned.batch
+        if self.chain.cursor(ledger, registration.datanet_id, "latest") > batch.first:
+            return self._mined(registration, sent)
+        for attempt in signed.attempts:
+            receipt = self.chain.receipt(attempt.tx_hash)
+            if receipt is not None and not receipt.succeeded:
+                if receipt.block <= self.chain.finalized():
+                    self.journal.give_up_nonce(planned, "the transaction reverted")
+                    return None
+                return sent
+        if self.chain.nonce(nonced.key, self.chain.finalized()) > nonced.nonce:
+            self.journal.give_up_nonce(planned, "its nonce was spent by another transaction")
+            return None
+        waited = self.clock() - (signed.latest.sent_at or 0.0)
+        if nonced.key == self.key.address and waited >= self.pace.resend_seconds:
+            return self._resend(registration, signed)
+        return sent
+
+    def _mined(self, registration: Registration, sent: SentBatch) -> OpenBatch:
+        planned = sent.signed.nonced.planned
+        found = self.chain.batch_at(
+            registration.ledger, registration.datanet_id, planned.batch.first, "latest"
+        )
+        if found is None:
+            return sent  # a reorg between two reads; look again
+        if found.batch_id != planned.batch_id or found.digest != planned.batch.digest:
+            other = self._rebuilt(registration, found)
+            return self.journal.adopt(
+                other, self.chain.settlement_tx(registration.ledger, found.batch_id)
+            )
+        hashes = [attempt.tx_hash for attempt in sent.signed.attempts]
+        tx_hash = next((h for h in hashes if self.chain.receipt(h) is not None), None)
+        if tx_hash is None:
+            tx_hash = self.chain.settlement_tx(registration.ledger, found.batch_id)
+        return self.journal.mark_mined(sent, tx_hash)
+
+    def _resend(self, registration: Registration, signed: SignedBatch) -> OpenBatch:
+        """The same bytes again, and, where that is within the ceiling, a replacement for more."""
+        self._broadcast(signed)
+        latest, now = signed.latest, self.chain.fees()
+        bumped = Fees(
+            max(now.max_fee, _bumped(latest.max_fee)),
+            max(now.priority_fee, _bumped(latest.priority_fee)),
+        )
+        if bumped.max_fee > self.max_fee:
+            log.warning("%s: fees are above the ceiling; waiting", signed.nonced.planned.datanet)
+            return self.journal.mark_sent(signed, self.clock())
+        attempt = self._attempt(registration, signed.nonced, bumped)
+        return self.journal.store_attempt(signed.nonced, attempt, signed.attempts)
+
+    def _finish(self, registration: Registration, mined: MinedBatch) -> OpenBatch | None:
+        """Final, undone, or still waiting."""
+        ledger, planned = registration.ledger, mined.planned
+        first = planned.batch.first
+        final = self.chain.finalized()
+        if final >= ledger.deployment_block:
+            found = self.chain.batch_at(ledger, registration.datanet_id, first, final)
+            if found is not None:
+                if (found.batch_id, found.digest) != (planned.batch_id, planned.batch.digest):
+                    raise Alarm(
+                        f"batch {first} of {planned.datanet} is final with other content",
+                        "run footnote audit",
+                    )
+                self.journal.mark_final(mined)
+                log.info("%s: batch %d..%d is final", planned.datanet, first, planned.batch.last)
+                return None
+        if self.chain.cursor(ledger, registration.datanet_id, "latest") <= first:
+            log.warning("%s: a reorg undid batch %d", planned.datanet, first)
+            self.journal.mark_unmined(mined)
+            return None
+        return mined
+
+
+def _bumped(fee: int) -> int:
+    return fee + -(-fee * FEE_BUMP_PERCENT // 100)

@@ -1,0 +1,135 @@
+"""The worker: looks at every Datanet of every Ledger that this chain holds, again and again.
+
+One Datanet never holds up another: what goes wrong with one is logged and tried again next time.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from dataclasses import dataclass
+
+from footnote.errors import Broken, FootnoteError, Misconfigured, Unavailable
+from footnote.settings import Settings
+from rewards.chain import EvmChain
+from rewards.journal import Journal
+from rewards.keys import read_key
+from rewards.ledger import Ledger
+from rewards.queue import WakeUps, wake_ups
+from rewards.settler import Alarm, Pace, Settler
+
+log = logging.getLogger(__name__)
+
+BUSY_SECONDS = 0.3
+"""How soon to look again while a Batch is on its way."""
+
+
+@dataclass(slots=True)
+class Worker:
+    """Runs a Settler over all registrations until told to stop."""
+
+    settler: Settler
+    wake_ups: WakeUps
+    poll_seconds: float
+
+    def run(self, stop: threading.Event) -> None:
+        """Until ``stop`` is set; a step that runs is finished first."""
+        while not stop.is_set():
+            busy = self.pass_once()
+            if busy:
+                stop.wait(BUSY_SECONDS)
+            else:
+                self._wait(stop)
+
+    def pass_once(self) -> bool:
+        """Look at every Datanet once; whether any Batch is on its way."""
+        try:
+            live = self._live_ledgers()
+            registrations = self.settler.journal.registrations()
+        except (Unavailable, Broken) as error:
+            log.warning("%s: %s", error.what, error.what_to_do)
+            return False
+        busy = False
+        for registration in registrations:
+            if registration.ledger.ledger_id not in live:
+                continue
+            try:
+                self.settler.settle(registration)
+            except Alarm as alarm:
+                log.critical("ALARM %s: %s: %s", registration.datanet, alarm.what, alarm.what_to_do)
+                continue
+            except FootnoteError as error:
+                log.warning("%s: %s: %s", registration.datanet, error.what, error.what_to_do)
+                continue
+            opened = self.settler.journal.open_batch(
+                registration.ledger.ledger_id, registration.datanet
+            )
+            busy = busy or (opened is not None and getattr(opened, "held", None) is None)
+        return busy
+
+    def _live_ledgers(self) -> set[bytes]:
+        """The Ledgers that this very chain holds; one it claims to be and is not is given up."""
+        identity = self.settler.chain.identity()
+        live = set()
+        for ledger in self.settler.journal.ledgers():
+            if self.settler.chain.is_ledger(ledger):
+                live.add(ledger.ledger_id)
+            elif ledger.chain_id == identity.chain_id:
+                self._lose(ledger)
+        return live
+
+    def _lose(self, ledger: Ledger) -> None:
+        log.critical(
+            "ALARM the chain is not the one that pool 0x%s was deployed on; nothing more is issued "
+            "into that Ledger: run footnote deploy and register anew",
+            ledger.pool.hex(),
+        )
+        self.settler.journal.lose_ledger(ledger.ledger_id, "the chain was reset or is another one")
+
+    def _wait(self, stop: threading.Event) -> None:
+        """Until a wake-up, the next poll, or the end."""
+        left = self.poll_seconds
+        while left > 0 and not stop.is_set():
+            if self.wake_ups.wait(min(left, 1.0)):
+                return
+            left -= 1.0
+
+
+def build_worker(settings: Settings) -> Worker:
+    """The worker that the settings describe.
+
+    Raises:
+        Misconfigured: names the setting that is missing.
+    """
+    if settings.rpc_url is None:
+        raise Misconfigured("the worker has no chain", "set FOOTNOTE_RPC_URL")
+    if settings.distributor_keystore is None:
+        raise Misconfigured("the worker has no key", "set FOOTNOTE_DISTRIBUTOR_KEYSTORE")
+    key = read_key(
+        settings.distributor_keystore,
+        settings.distributor_passphrase_file,
+        "FOOTNOTE_DISTRIBUTOR_KEYSTORE",
+    )
+    chain = EvmChain(
+        settings.rpc_url, confirmations=settings.confirmations, max_fee_gwei=settings.max_fee_gwei
+    )
+    settler = Settler(
+        Journal(settings.journal),
+        chain,
+        key,
+        Pace(
+            settings.batch_age_seconds, settings.idle_batch_age_seconds, settings.resend_seconds
+        ),
+        chain.max_fee,
+        crash_point=_crash_point,
+    )
+    consumer = f"{socket.gethostname()}-{os.getpid()}"
+    return Worker(settler, wake_ups(settings.redis_url, consumer), settings.poll_seconds)
+
+
+def _crash_point(name: str) -> None:
+    """End this process at once where a test names this point in FOOTNOTE_CRASH_AT."""
+    if os.environ.get("FOOTNOTE_CRASH_AT") == name:
+        os._exit(137)

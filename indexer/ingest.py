@@ -99,9 +99,7 @@ class Indexer:
     size: ChunkSize = ChunkSize()
     report_to: Reporter = field(default_factory=Silent)
 
-    def ingest(
-        self, files: list[SourceFile], defaults: Defaults, *, prune: bool = False
-    ) -> Report:
+    def ingest(self, files: list[SourceFile], defaults: Defaults, *, prune: bool = False) -> Report:
         """Add and update the documents in ``files``; with ``prune`` remove those not in them.
 
         Where a file or line could not be read nothing is removed, since nobody knows what it held.
@@ -123,9 +121,7 @@ class Indexer:
         def change(contents: _Contents, texts: Texts, report: Report) -> None:
             for document_id in document_ids:
                 if document_id not in contents.documents:
-                    raise NotFound(
-                        f"no document {document_id!r}", "list them with footnote show"
-                    )
+                    raise NotFound(f"no document {document_id!r}", "list them with footnote show")
                 contents.drop(document_id)
                 report.removed += 1
             report.unchanged = len(contents.documents)

@@ -34,7 +34,9 @@ from rag.verifier import Verification, Verifier
 
 MAX_QUESTION_CODE_POINTS = 4_000
 
-WEAK_EVIDENCE = "The Datanet does not seem to hold the answer: no passage fits the question well enough."
+WEAK_EVIDENCE = (
+    "The Datanet does not seem to hold the answer: no passage fits the question well enough."
+)
 MODEL_DECLINED = "The model found no answer in the passages that were retrieved."
 
 
@@ -90,9 +92,7 @@ class Extractive:
         }
     )
 
-    def draft(
-        self, question: Question, hits: Sequence[Hit], evidence: Sequence[Evidence]
-    ) -> Draft:
+    def draft(self, question: Question, hits: Sequence[Hit], evidence: Sequence[Evidence]) -> Draft:
         """The best sentence of the best document, then others nearly as good."""
         first_document = hits[0].chunk.document.document_id
         best = next(e for e in evidence if e.hit.chunk.document.document_id == first_document)
@@ -127,9 +127,7 @@ class OpenLora:
     def definition(self) -> Definition:
         return Definition({"kind": "openlora", "base": self._model.base})
 
-    def draft(
-        self, question: Question, hits: Sequence[Hit], evidence: Sequence[Evidence]
-    ) -> Draft:
+    def draft(self, question: Question, hits: Sequence[Hit], evidence: Sequence[Evidence]) -> Draft:
         prompt = write_prompt(question.text, hits)
         reply = self._model.complete(prompt.messages, question.adapter)
         if reply.text.strip().rstrip(".").upper() == NO_ANSWER or not reply.text.strip():

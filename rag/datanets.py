@@ -1,10 +1,10 @@
 """Where Datanets live on disk.
 
-    FOOTNOTE_HOME/datanets/<name>/
-        current              names of published snapshots, newest first
-        snapshots/<name>/    one immutable snapshot
-        texts.sqlite         every version of every document, by hash
-        ingest.lock          held while one process ingests
+FOOTNOTE_HOME/datanets/<name>/
+    current              names of published snapshots, newest first
+    snapshots/<name>/    one immutable snapshot
+    texts.sqlite         every version of every document, by hash
+    ingest.lock          held while one process ingests
 """
 
 from __future__ import annotations

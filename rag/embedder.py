@@ -71,9 +71,10 @@ class SentenceTransformerEmbedder:
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         import torch
         from sentence_transformers import SentenceTransformer
-        from transformers.utils.logging import disable_progress_bar
+        from transformers.utils import logging as transformers_logging
 
-        disable_progress_bar()
+        progress: Any = transformers_logging
+        progress.disable_progress_bar()
         path = _model_path(model)
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         if for_questions and device == "cpu":
@@ -90,7 +91,7 @@ class SentenceTransformerEmbedder:
                 "set FOOTNOTE_EMBEDDING_MODEL to a directory in sentence-transformers' format",
             ) from error
         self._tokenizer: Any = self._model.tokenizer
-        self._dimension = int(self._model.get_embedding_dimension())
+        self._dimension = int(self._model.get_embedding_dimension() or 0)
         self._definition = Definition(
             {
                 "kind": "embedder",

@@ -34,9 +34,7 @@ class ChatModel(Protocol):
 def check_adapter(name: str) -> str:
     """``name``, if it is safe to send: servers join it into paths."""
     if not _MODEL_NAME.fullmatch(name) or ".." in name:
-        raise Invalid(
-            "not an adapter's name", "use letters, digits, dots, hyphens and underscores"
-        )
+        raise Invalid("not an adapter's name", "use letters, digits, dots, hyphens and underscores")
     return name
 
 

@@ -45,9 +45,7 @@ _END = re.compile(
     r"|[।॥؟۔]+[\"'”’»)\]]*"  # Devanagari, Arabic, Urdu
 )
 _ABBREVIATIONS = frozenset(
-    "e.g i.e etc vs cf al approx resp fig figs eq eqs sec secs ref refs no nos vol pp p ch ed eds "
-    "mr mrs ms dr prof st jr sr inc ltd co corp dept est jan feb mar apr jun jul aug sep sept oct "
-    "nov dec u.s u.k e.u a.m p.m ph.d viz ca incl excl".split()
+    ["e.g", "i.e", "etc", "vs", "cf", "al", "approx", "resp", "fig", "figs", "eq", "eqs", "sec", "secs", "ref", "refs", "no", "nos", "vol", "pp", "p", "ch", "ed", "eds", "mr", "mrs", "ms", "dr", "prof", "st", "jr", "sr", "inc", "ltd", "co", "corp", "dept", "est", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "u.s", "u.k", "e.u", "a.m", "p.m", "ph.d", "viz", "ca", "incl", "excl"]
 )
 _LAST_WORD = re.compile(r"[\w.]+$")
 _SOFT_BREAK = re.compile(r"[;:,]\s|\s")

@@ -22,7 +22,7 @@ _NEGATION = re.compile(
 _NUMBER_WORDS = {
     word: str(number)
     for number, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve".split()
+        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
     )
 }
 
@@ -89,7 +89,9 @@ def _coverage(claim: str, source: str) -> float:
 
 def _numbers(text: str) -> set[str]:
     digits = {match.group().replace(",", "").rstrip(".") for match in _NUMBER.finditer(text)}
-    words = {_NUMBER_WORDS[word] for word in re.findall(r"[a-z]+", text.lower()) if word in _NUMBER_WORDS}
+    words = {
+        _NUMBER_WORDS[word] for word in re.findall(r"[a-z]+", text.lower()) if word in _NUMBER_WORDS
+    }
     return digits | (words - {"1"})
 
 

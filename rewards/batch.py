@@ -72,9 +72,7 @@ class Batch:
         return keccak(abi_encode(["uint256", "bytes32[]"], [self.total, self.entries]))
 
     def batch_id(self, chain_id: int, pool: bytes, datanet_id: bytes) -> bytes:
-        return ids.batch_id(
-            chain_id, pool, datanet_id, self.first, self.last, self.receipts_root
-        )
+        return ids.batch_id(chain_id, pool, datanet_id, self.first, self.last, self.receipts_root)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,9 @@ log = logging.getLogger(__name__)
 MAX_TRANSACTION_GAS = 16_777_216
 """EIP-7825's cap on one transaction."""
 
+LOG_RANGE_BLOCKS = 500
+"""Public endpoints answer for at most 500 to 1,000 blocks at once."""
+
 Block = int | str
 """A block number, or ``latest``."""
 
@@ -129,6 +132,11 @@ class Chain(Protocol):
     def settlement_tx(self, ledger: Ledger, batch_id: bytes) -> bytes | None:
         """The hash of the transaction that settled a Batch."""
 
+    def claims(
+        self, ledger: Ledger, first_block: int, last_block: int
+    ) -> list[tuple[Address, int]]:
+        """Withdrawals in a range of blocks, as (account, amount)."""
+
 
 @contextmanager
 def _translated() -> Iterator[None]:
@@ -154,7 +162,9 @@ class EvmChain:
     def __init__(
         self, url: str, *, confirmations: int | None = None, max_fee_gwei: float = 500.0
     ) -> None:
-        provider = HTTPProvider(url, request_kwargs={"timeout": 10}, exception_retry_configuration=None)
+        provider = HTTPProvider(
+            url, request_kwargs={"timeout": 10}, exception_retry_configuration=None
+        )
         self._web3 = Web3(provider)
         self._confirmations = confirmations
         self._max_fee = int(max_fee_gwei * 10**9)
@@ -222,14 +232,14 @@ class EvmChain:
             for account in accounts
         }
 
-    def claimed(self, ledger: Ledger, account: Address, block: Block) -> int:
-        """What ``account`` withdrew so far, from the pool's events."""
-        total = 0
-        for event in self._events(
-            ledger, "Claimed", {"account": format_address(account)}, block
-        ):
-            total += int(event["args"]["amount"])
-        return total
+    def claims(
+        self, ledger: Ledger, first_block: int, last_block: int
+    ) -> list[tuple[Address, int]]:
+        """Withdrawals in a range of blocks, as (account, amount)."""
+        return [
+            (Address(bytes.fromhex(event["args"]["account"][2:])), int(event["args"]["amount"]))
+            for event in self._events(ledger, "Claimed", {}, first_block, last_block)
+        ]
 
     def funds(self, ledger: Ledger, datanet_id: bytes) -> int:
         return int(self._read(self._pool(ledger).functions.funds(datanet_id), "latest"))
@@ -261,7 +271,8 @@ class EvmChain:
         with _translated():
             return int(
                 self._web3.eth.get_transaction_count(
-                    Web3.to_checksum_address(account), block  # type: ignore[arg-type]
+                    Web3.to_checksum_address(account),
+                    block,  # type: ignore[arg-type]
                 )
             )
 
@@ -317,7 +328,10 @@ class EvmChain:
         return TransactionReceipt(int(found["blockNumber"]), int(found["status"]) == 1)
 
     def settlement_tx(self, ledger: Ledger, batch_id: bytes) -> bytes | None:
-        for event in self._events(ledger, "BatchSettled", {"batchId": batch_id}, "latest"):
+        found = {"batchId": batch_id}
+        for event in self._events(
+            ledger, "BatchSettled", found, ledger.deployment_block, self.head()
+        ):
             return bytes(event["transactionHash"])
         return None
 
@@ -352,7 +366,9 @@ class EvmChain:
     def create_datanet(self, key: Key, ledger: Ledger, salt: bytes, uri: str) -> bytes:
         return self._transact(key, self._registry(ledger).functions.create(salt, uri))
 
-    def set_distributor(self, key: Key, ledger: Ledger, datanet_id: bytes, account: Address) -> bytes:
+    def set_distributor(
+        self, key: Key, ledger: Ledger, datanet_id: bytes, account: Address
+    ) -> bytes:
         function = self._registry(ledger).functions.setDistributor
         return self._transact(key, function(datanet_id, format_address(account), True))
 
@@ -412,15 +428,16 @@ class EvmChain:
                 ) from error
 
     def _events(
-        self, ledger: Ledger, name: str, filters: dict[str, Any], block: Block
+        self, ledger: Ledger, name: str, filters: dict[str, Any], first: int, last: int
     ) -> Iterator[Any]:
-        """Events from the deployment on, in ranges that public endpoints allow."""
-        end = self.head() if block == "latest" else int(block)
+        """Events in blocks ``first..last``, asked for in ranges that public endpoints allow."""
         event = self._pool(ledger).events[name]
-        for start in range(ledger.deployment_block, end + 1, 500):
+        for start in range(first, last + 1, LOG_RANGE_BLOCKS):
             with _translated():
                 yield from event.get_logs(
-                    argument_filters=filters, from_block=start, to_block=min(start + 499, end)
+                    argument_filters=filters,
+                    from_block=start,
+                    to_block=min(start + LOG_RANGE_BLOCKS - 1, last),
                 )
 
     def _settle_data(self, ledger: Ledger, datanet_id: bytes, batch: Batch) -> str:
@@ -444,7 +461,9 @@ class EvmChain:
     def _contract_of(self, tx_hash: bytes) -> Address:
         with _translated():
             receipt = self._web3.eth.wait_for_transaction_receipt(
-                tx_hash, timeout=600, poll_latency=0.1  # type: ignore[arg-type]
+                tx_hash,
+                timeout=600,
+                poll_latency=0.1,  # type: ignore[arg-type]
             )
         return Address(bytes.fromhex(str(receipt["contractAddress"])[2:]))
 

@@ -10,6 +10,7 @@ mode with ``synchronous=FULL``).
     answers, idempotency                         what was said, to whom it may be said again
     spending                                     what a UTC day owes already
     batches ──► attempts                         what is on its way to the chain
+    claims                                       what accounts have withdrawn, in final blocks
 """
 
 from __future__ import annotations
@@ -174,6 +175,12 @@ attempts = sa.Table(
     sa.Column("priority_fee", _Amount, nullable=False),
     sa.Column("sent_at", sa.Float),
 )  # fmt: skip
+claims = sa.Table(
+    "claims", metadata,
+    sa.Column("ledger_id", _Hash, primary_key=True),
+    sa.Column("account", sa.LargeBinary(20), primary_key=True),  # empty: the block scanned last
+    sa.Column("amount", _Amount, nullable=False),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +247,9 @@ def _translated() -> Iterator[None]:
             raise StorageFull("no room in the journal", "free some disk space") from error
         raise Unavailable("the journal cannot be used now", "try again") from error
     except sa.exc.DatabaseError as error:
-        raise Broken("the journal refused a change", f"see the log ({type(error.orig).__name__})") from error
+        raise Broken(
+            "the journal refused a change", f"see the log ({type(error.orig).__name__})"
+        ) from error
 
 
 class Journal:
@@ -262,6 +271,11 @@ class Journal:
 
     def close(self) -> None:
         self._engine.dispose()
+
+    def check(self) -> None:
+        """Raise unless a transaction could begin now."""
+        with self._writing():
+            pass
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
@@ -411,9 +425,11 @@ class Journal:
     def receipt(self, digest: bytes) -> StoredReceipt:
         """NotFound for an unknown digest."""
         with self._reading() as connection:
-            row = connection.execute(
-                sa.select(receipts).where(receipts.c.digest == digest)
-            ).mappings().first()
+            row = (
+                connection.execute(sa.select(receipts).where(receipts.c.digest == digest))
+                .mappings()
+                .first()
+            )
             if row is None:
                 raise NotFound("no such receipt", "check its id")
             return _stored_receipt(connection, row)
@@ -427,7 +443,12 @@ class Journal:
             return [_stored_receipt(connection, row) for row in rows]
 
     def payables(
-        self, ledger_id: bytes, datanet: str, first: int, last: int | None = None, limit: int = 6_000
+        self,
+        ledger_id: bytes,
+        datanet: str,
+        first: int,
+        last: int | None = None,
+        limit: int = 6_000,
     ) -> list[Payable]:
         """The receipts from ``first`` as a Batch sees them, by seq."""
         query = _receipts(ledger_id, datanet, first, last).limit(limit)
@@ -459,18 +480,31 @@ class Journal:
             ).scalar()
             return int(found or 0)
 
+    def oldest_waiting(self, ledger_id: bytes, datanet: str) -> int | None:
+        """When the oldest receipt that is in no final Batch was issued; None where there is none."""
+        first = self.settled_to(ledger_id, datanet)
+        with self._reading() as connection:
+            issued: int | None = connection.execute(
+                _receipts(ledger_id, datanet, first, first).with_only_columns(receipts.c.issued_at)
+            ).scalar()
+            return issued
+
     def lines_of(self, account: Address) -> list[tuple[StoredReceipt, Line]]:
         """Every line that names ``account``, newest receipt first."""
         with self._reading() as connection:
-            rows = connection.execute(
-                sa.select(receipts)
-                .where(
-                    receipts.c.digest.in_(
-                        sa.select(lines.c.digest).where(lines.c.account == account)
+            rows = (
+                connection.execute(
+                    sa.select(receipts)
+                    .where(
+                        receipts.c.digest.in_(
+                            sa.select(lines.c.digest).where(lines.c.account == account)
+                        )
                     )
+                    .order_by(receipts.c.issued_at.desc(), receipts.c.seq.desc())
                 )
-                .order_by(receipts.c.issued_at.desc(), receipts.c.seq.desc())
-            ).mappings().all()
+                .mappings()
+                .all()
+            )
             stored = [_stored_receipt(connection, row) for row in rows]
         return [(r, line) for r in stored for line in r.lines if line.account == account]
 
@@ -486,6 +520,44 @@ class Journal:
                 totals[Address(account)] = totals.get(Address(account), 0) + int(amount)
             return totals
 
+    # Claims
+
+    def claims_scanned_to(self, ledger_id: bytes) -> int | None:
+        """The last final block whose withdrawals are noted."""
+        return self._claim(ledger_id, b"")
+
+    def claimed(self, ledger_id: bytes, account: Address) -> int:
+        """What ``account`` has withdrawn, as far as the worker has looked."""
+        return self._claim(ledger_id, account) or 0
+
+    def add_claims(
+        self, ledger_id: bytes, claimed: Sequence[tuple[Address, int]], scanned_to: int
+    ) -> None:
+        """Note withdrawals found in final blocks up to ``scanned_to``."""
+        with self._writing() as connection:
+            totals: dict[bytes, int] = {}
+            for account, amount in claimed:
+                totals[account] = totals.get(account, 0) + amount
+            for claimant, amount in totals.items():
+                before = connection.execute(_claim_of(ledger_id, claimant)).scalar()
+                _replace(
+                    connection,
+                    claims,
+                    {"ledger_id": ledger_id, "account": claimant},
+                    {"amount": str(int(before or 0) + amount)},
+                )
+            _replace(
+                connection,
+                claims,
+                {"ledger_id": ledger_id, "account": b""},
+                {"amount": str(scanned_to)},
+            )
+
+    def _claim(self, ledger_id: bytes, account: bytes) -> int | None:
+        with self._reading() as connection:
+            found = connection.execute(_claim_of(ledger_id, account)).scalar()
+            return None if found is None else int(found)
+
     # Batches
 
     def batches(self, ledger_id: bytes, datanet: str | None = None) -> list[StoredBatch]:
@@ -500,9 +572,11 @@ class Journal:
     def batch(self, batch_id: bytes) -> StoredBatch:
         """NotFound for an unknown id."""
         with self._reading() as connection:
-            row = connection.execute(
-                sa.select(batches).where(batches.c.batch_id == batch_id)
-            ).mappings().first()
+            row = (
+                connection.execute(sa.select(batches).where(batches.c.batch_id == batch_id))
+                .mappings()
+                .first()
+            )
         if row is None:
             raise NotFound("no such batch", "check its id")
         return _stored_batch(row)
@@ -510,14 +584,18 @@ class Journal:
     def batch_with(self, ledger_id: bytes, datanet: str, seq: int) -> StoredBatch | None:
         """The Batch that holds the receipt ``seq``, or None while it waits."""
         with self._reading() as connection:
-            row = connection.execute(
-                sa.select(batches).where(
-                    batches.c.ledger_id == ledger_id,
-                    batches.c.datanet == datanet,
-                    batches.c.first <= seq,
-                    batches.c.last >= seq,
+            row = (
+                connection.execute(
+                    sa.select(batches).where(
+                        batches.c.ledger_id == ledger_id,
+                        batches.c.datanet == datanet,
+                        batches.c.first <= seq,
+                        batches.c.last >= seq,
+                    )
                 )
-            ).mappings().first()
+                .mappings()
+                .first()
+            )
         return None if row is None else _stored_batch(row)
 
     def settled_to(self, ledger_id: bytes, datanet: str) -> int:
@@ -535,13 +613,17 @@ class Journal:
     def open_batch(self, ledger_id: bytes, datanet: str) -> OpenBatch | None:
         """The Datanet's Batch that is not final, at its stage. There is at most one."""
         with self._reading() as connection:
-            row = connection.execute(
-                sa.select(batches).where(
-                    batches.c.ledger_id == ledger_id,
-                    batches.c.datanet == datanet,
-                    batches.c.stage != "final",
+            row = (
+                connection.execute(
+                    sa.select(batches).where(
+                        batches.c.ledger_id == ledger_id,
+                        batches.c.datanet == datanet,
+                        batches.c.stage != "final",
+                    )
                 )
-            ).mappings().first()
+                .mappings()
+                .first()
+            )
             return None if row is None else _at_stage(connection, row)
 
     def plan(self, planned: PlannedBatch) -> PlannedBatch:
@@ -779,17 +861,13 @@ class Issue:
             if line.amount:
                 added[line.account] = added.get(line.account, 0) + line.amount
         before = self.spent(day)
-        for account, amount in added.items():
-            known = before.by_address.get(Address(account), 0) if account else before.fees
+        for owner, amount in added.items():
+            known = before.by_address.get(Address(owner), 0) if owner else before.fees
+            place = {"datanet": self._datanet, "ledger_id": self._ledger_id, "day": day}
             _replace(
                 self._connection,
                 spending,
-                {
-                    "datanet": self._datanet,
-                    "ledger_id": self._ledger_id,
-                    "day": day,
-                    "account": account,
-                },
+                {**place, "account": owner},
                 {"amount": str(known + amount)},
             )
 
@@ -836,6 +914,12 @@ def _define(connection: Connection, definition: Definition) -> None:
     )
 
 
+def _claim_of(ledger_id: bytes, account: bytes) -> sa.Select[Any]:
+    return sa.select(claims.c.amount).where(
+        claims.c.ledger_id == ledger_id, claims.c.account == account
+    )
+
+
 def _registrations() -> sa.Select[Any]:
     return (
         sa.select(registrations, ledgers.c.body)
@@ -846,9 +930,11 @@ def _registrations() -> sa.Select[Any]:
 
 
 def _registration(connection: Connection, datanet: str) -> Registration | None:
-    row = connection.execute(
-        _registrations().where(registrations.c.datanet == datanet)
-    ).mappings().first()
+    row = (
+        connection.execute(_registrations().where(registrations.c.datanet == datanet))
+        .mappings()
+        .first()
+    )
     return None if row is None else _registration_of(connection, row)
 
 
@@ -864,8 +950,7 @@ def _registration_of(connection: Connection, row: RowMapping) -> Registration:
         row["datanet_id"],
         Address(row["owner"]),
         tuple(
-            SignerTerm(Address(term.signer), term.from_time, int(term.until_time))
-            for term in terms
+            SignerTerm(Address(term.signer), term.from_time, int(term.until_time)) for term in terms
         ),
     )
 
@@ -897,9 +982,7 @@ def _retried(connection: Connection, retry: Retry) -> str | None:
     return str(row.answer_id)
 
 
-def _receipts(
-    ledger_id: bytes, datanet: str, first: int, last: int | None
-) -> sa.Select[Any]:
+def _receipts(ledger_id: bytes, datanet: str, first: int, last: int | None) -> sa.Select[Any]:
     query = sa.select(receipts).where(
         receipts.c.ledger_id == ledger_id, receipts.c.datanet == datanet, receipts.c.seq >= first
     )

@@ -14,8 +14,10 @@ from typing import Any
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
-from eth_keys import keys
-from eth_keys.exceptions import BadSignature, ValidationError
+from eth_keys.datatypes import Signature
+from eth_keys.exceptions import BadSignature
+from eth_typing import Hash32
+from eth_utils.exceptions import ValidationError
 
 from footnote.addresses import Address
 from footnote.errors import Conflict, Misconfigured
@@ -40,7 +42,7 @@ class Key:
 
     def sign_digest(self, digest: bytes) -> bytes:
         """65 bytes ``r ‖ s ‖ v`` with a low s and v of 27 or 28."""
-        return bytes(self._account.unsafe_sign_hash(digest).signature)
+        return bytes(self._account.unsafe_sign_hash(Hash32(digest)).signature)
 
     def sign_transaction(self, transaction: dict[str, Any]) -> tuple[bytes, bytes]:
         """The raw bytes and the hash of a signed transaction."""
@@ -104,7 +106,7 @@ def recover(digest: bytes, signature: bytes) -> Address | None:
     if int.from_bytes(signature[32:64], "big") > _SECP256K1_HALF:
         return None
     try:
-        parsed = keys.Signature(signature[:64] + bytes([signature[64] - 27]))
+        parsed = Signature(signature[:64] + bytes([signature[64] - 27]))
         return Address(parsed.recover_public_key_from_msg_hash(digest).to_canonical_address())
     except (BadSignature, ValidationError):
         return None

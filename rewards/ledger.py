@@ -47,12 +47,11 @@ class Ledger:
 
     @classmethod
     def from_json(cls, shown: Mapping[str, Any]) -> Ledger:
-        return cls(
-            **{
-                name: bytes.fromhex(value[2:]) if isinstance(value, str) else value
-                for name, value in shown.items()
-            }
-        )
+        values: dict[str, Any] = {
+            name: bytes.fromhex(value[2:]) if isinstance(value, str) else value
+            for name, value in shown.items()
+        }
+        return cls(**values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from footnote.addresses import Address
 from footnote.ids import ZERO_HASH, keccak, sha256
-from footnote.model import Answer, Citation, Contributor, Verdict
+from footnote.model import Answer, Citation, Contributor
 from footnote.shares import split
 from rewards.policy import NAMED_PARTS, Policy
 from rewards.receipt import Line
@@ -58,7 +58,8 @@ def unpaid(answer: Answer) -> Owed:
 
 
 def _data_lines(answer: Answer, pool: int) -> list[Line]:
-    """One line for each supported citation and contributor, by citation, then address.
+    """One line for each citation and contributor, by citation, then address; those of a citation
+    that is not supported weigh and owe 0.
 
     The pool is split once over all lines by weight times share; a tie goes to the lower address,
     then to the earlier citation.
@@ -66,7 +67,6 @@ def _data_lines(answer: Answer, pool: int) -> list[Line]:
     pairs = [
         (position, citation, contributor)
         for position, citation in enumerate(answer.citations)
-        if citation.verdict is Verdict.SUPPORTED
         for contributor in sorted(citation.document.contributors, key=lambda c: c.address)
     ]
     by_tie = sorted(range(len(pairs)), key=lambda i: (pairs[i][2].address, pairs[i][0]))

@@ -103,9 +103,7 @@ class Recorder:
         )
 
 
-def _message(
-    answer: Answer, head: Head, owed: Owed, salt: bytes, issued_at: int
-) -> AnswerReceipt:
+def _message(answer: Answer, head: Head, owed: Owed, salt: bytes, issued_at: int) -> AnswerReceipt:
     registration = head.registration
     return AnswerReceipt(
         ledger_id=registration.ledger.ledger_id if registration else ZERO_HASH,

@@ -152,9 +152,7 @@ class Settler:
             ledger.ledger_id, datanet, registration.datanet_id, found.batch_id, batch
         )
 
-    def _plan(
-        self, registration: Registration, before: PlannedBatch | None
-    ) -> PlannedBatch | None:
+    def _plan(self, registration: Registration, before: PlannedBatch | None) -> PlannedBatch | None:
         """The Batch that is due from the cursor on, stored; None where none is."""
         ledger, datanet = registration.ledger, registration.datanet
         first = self.journal.settled_to(ledger.ledger_id, datanet)

@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 BUSY_SECONDS = 0.3
 """How soon to look again while a Batch is on its way."""
 
+MAX_CLAIM_BLOCKS = 5_000
+"""Blocks searched for withdrawals in one pass."""
+
 
 @dataclass(slots=True)
 class Worker:
@@ -76,9 +79,19 @@ class Worker:
         for ledger in self.settler.journal.ledgers():
             if self.settler.chain.is_ledger(ledger):
                 live.add(ledger.ledger_id)
+                self._note_claims(ledger)
             elif ledger.chain_id == identity.chain_id:
                 self._lose(ledger)
         return live
+
+    def _note_claims(self, ledger: Ledger) -> None:
+        """Bring what accounts withdrew into the journal, where the API reads it."""
+        journal, chain = self.settler.journal, self.settler.chain
+        scanned = journal.claims_scanned_to(ledger.ledger_id)
+        first = ledger.deployment_block if scanned is None else scanned + 1
+        last = min(chain.finalized(), first + MAX_CLAIM_BLOCKS - 1)
+        if last >= first:
+            journal.add_claims(ledger.ledger_id, chain.claims(ledger, first, last), last)
 
     def _lose(self, ledger: Ledger) -> None:
         log.critical(
@@ -119,9 +132,7 @@ def build_worker(settings: Settings) -> Worker:
         Journal(settings.journal),
         chain,
         key,
-        Pace(
-            settings.batch_age_seconds, settings.idle_batch_age_seconds, settings.resend_seconds
-        ),
+        Pace(settings.batch_age_seconds, settings.idle_batch_age_seconds, settings.resend_seconds),
         chain.max_fee,
         crash_point=_crash_point,
     )

@@ -1,0 +1,69 @@
+# Two commands: `make demo` runs the main job, `make test` passes the tests. Both set up first.
+
+PYTHON ?= python3
+VENV := .venv
+FOOTNOTE := $(VENV)/bin/footnote
+ARGS ?=
+EXTRAS ?= cpu,demo,dev
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test unit lint contracts contracts-check contracts-test setup bench-setup clean help
+
+help:
+	@echo "make demo            the whole story on this machine (ARGS=\"--once --json\" to end by itself)"
+	@echo "make test            lint, types, house, contracts, and every test"
+	@echo "make contracts       build contracts_abi/ from contracts/"
+	@echo "make contracts-test  forge unit, fuzz and invariant tests"
+	@echo "make setup           .venv and node_modules only"
+	@echo "make clean           remove what make made"
+
+demo: setup
+	@$(FOOTNOTE) demo $(ARGS)
+
+test: lint contracts-check contracts-test unit
+
+unit: setup
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest $(ARGS)
+
+lint: setup
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports --no-cache
+
+contracts: setup
+	npm run -s build
+
+contracts-check: setup
+	npm run -s check
+
+contracts-test: setup
+	npm test --silent
+
+setup: $(VENV)/.installed node_modules/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	  || { echo "footnote: error: Python 3.11 or newer is missing: install it, or set PYTHON=" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
+	  || { echo "footnote: error: Python's venv module is missing: install python3-venv" >&2; exit 1; }
+	@echo "installing Python packages into $(VENV) (a few minutes, once)"
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e ".[$(EXTRAS)]"
+	@touch $@
+
+node_modules/.installed: package.json package-lock.json
+	@node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' 2>/dev/null \
+	  || { echo "footnote: error: Node 20 or newer is missing: install nodejs" >&2; exit 1; }
+	@command -v npm >/dev/null \
+	  || { echo "footnote: error: npm is missing: install it beside Node" >&2; exit 1; }
+	@echo "installing npm packages"
+	@npm ci --silent --no-audit --no-fund
+	@touch $@
+
+bench-setup: setup
+	@$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e ".[$(EXTRAS),bench]"
+
+clean:
+	rm -rf $(VENV) node_modules .demo contracts/out contracts/cache

@@ -1,0 +1,97 @@
+"""The HTTP application: what it is made of, and nothing of what it does."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse
+
+from api import problems
+from api.bodies import StrictJsonBodies
+from api.idempotency import InFlight
+from api.routes import answers, datanets, health, rewards
+from api.services import Services
+from footnote.errors import Misconfigured
+from footnote.settings import Settings
+from rag.answerer import Answerer, Drafter, Extractive, OpenLora
+from rag.embedder import Embedder, SentenceTransformerEmbedder
+from rag.library import Library
+from rag.llm import OpenAIChatModel
+from rag.verifier import Verifier
+from rewards.journal import Journal
+from rewards.keys import read_key
+from rewards.queue import wake_ups
+from rewards.record import Recorder
+
+DESCRIPTION = """Answers from a Datanet, with citations that hold to the character, and receipts that
+pay the people behind them. Errors are `application/problem+json`."""
+
+
+def build_answerer(settings: Settings, library: Library, embedder: Embedder) -> Answerer:
+    """The answerer that the settings describe."""
+    drafters: dict[str, Drafter] = {"extractive": Extractive()}
+    if settings.openlora_url is not None:
+        if settings.openlora_model is None:
+            raise Misconfigured("no base model is named", "set FOOTNOTE_OPENLORA_MODEL")
+        key_file = settings.openlora_api_key_file
+        model = OpenAIChatModel(
+            settings.openlora_url,
+            settings.openlora_model,
+            api_key=key_file.read_text().strip() if key_file else None,
+            timeout_seconds=settings.openlora_timeout_seconds,
+        )
+        drafters["openlora"] = OpenLora(model, Verifier(embedder))
+    return Answerer(library, embedder, drafters, settings.answerer)
+
+
+def build_recorder(settings: Settings, journal: Journal) -> Recorder:
+    """Signs with the receipt signer's key where one is set up."""
+    if settings.signer_keystore is None:
+        return Recorder(journal, None)
+    key = read_key(
+        settings.signer_keystore, settings.signer_passphrase_file, "FOOTNOTE_SIGNER_KEYSTORE"
+    )
+    return Recorder(journal, key)
+
+
+def build_services(settings: Settings, embedder: Embedder | None = None) -> Services:
+    """Everything the routes call."""
+    library = Library(settings.home)
+    journal = Journal(settings.journal)
+    embedder = embedder or SentenceTransformerEmbedder(
+        settings.embedding_model, for_questions=True, device=settings.device
+    )
+    return Services(
+        settings=settings,
+        library=library,
+        answerer=build_answerer(settings, library, embedder),
+        journal=journal,
+        recorder=build_recorder(settings, journal),
+        wake_ups=wake_ups(settings.redis_url, f"{socket.gethostname()}-{os.getpid()}-api"),
+        in_flight=InFlight(settings.request_deadline_seconds),
+    )
+
+
+def build_app(services: Services) -> FastAPI:
+    """The application over ``services``."""
+    app = FastAPI(title="Footnote", version="0.1.0", description=DESCRIPTION, redoc_url=None)
+    app.state.services = services
+    problems.install(app)
+    app.add_middleware(StrictJsonBodies)
+    for module in (answers, datanets, rewards, health):
+        app.include_router(module.router)
+
+    @app.get("/", include_in_schema=False)
+    def home() -> HTMLResponse:
+        return HTMLResponse(_HOME)
+
+    return app
+
+
+_HOME = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Footnote</title>
+<style>body{font:1.1rem/1.6 system-ui;max-width:40rem;margin:4rem auto;padding:0 1rem}</style>
+<h1>Footnote</h1><p>Answers with citations that hold to the character.</p>
+<p><a href="/docs">The API</a> · <a href="/v1/datanets">Datanets</a> · <a href="/readyz">Status</a></p>
+"""

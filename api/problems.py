@@ -1,0 +1,104 @@
+"""Errors as ``application/problem+json`` (RFC 9457): what happened and what to change.
+
+Nothing of a request, no path and no SQL is ever echoed.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from api.responses import json_bytes
+from footnote.errors import Broken, Busy, FootnoteError, Unavailable
+
+log = logging.getLogger(__name__)
+
+TYPE = "urn:footnote:problem:"
+MEDIA_TYPE = "application/problem+json"
+
+_TITLES = {
+    400: "Bad request", 404: "Not found", 405: "Method not allowed", 409: "Conflict",
+    413: "Body too large", 415: "Unsupported media type", 422: "Invalid request",
+    500: "Something is broken", 503: "Unavailable", 507: "Storage full",
+}  # fmt: skip
+
+
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    headers: dict[str, str] | None = None,
+    errors: list[dict[str, str]] | None = None,
+) -> Response:
+    """One problem document."""
+    body: dict[str, Any] = {
+        "type": TYPE + code,
+        "title": _TITLES.get(status, "Error"),
+        "status": status,
+        "detail": detail,
+    }
+    if errors:
+        body["errors"] = errors
+    return Response(json_bytes(body), status, headers, MEDIA_TYPE)
+
+
+def problem_of(error: FootnoteError) -> Response:
+    """The problem that one of our errors is."""
+    headers = None
+    if isinstance(error, Busy):
+        headers = {"Retry-After": str(error.retry_after_seconds)}
+    elif isinstance(error, Unavailable):
+        headers = {"Retry-After": "5"}
+    if isinstance(error, Broken):
+        log.error("%s: %s", error.what, error.what_to_do, exc_info=error)
+    return problem(error.status, error.code, f"{error.what}: {error.what_to_do}", headers)
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of ``app`` a problem."""
+
+    async def ours(request: Request, error: Exception) -> Response:
+        assert isinstance(error, FootnoteError)
+        return problem_of(error)
+
+    async def invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        errors = [
+            {
+                "pointer": "/" + "/".join(str(part) for part in one["loc"][1:]),
+                "code": str(one["type"]),
+                "detail": str(one["msg"]),
+            }
+            for one in error.errors()
+        ]
+        return problem(
+            422, _code_of(errors), "The request breaks a rule; see errors.", errors=errors
+        )
+
+    async def http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        code = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "refused")
+        detail = {
+            404: "Nothing is at this address; see /docs.",
+            405: "This address takes another method; see /docs.",
+        }.get(error.status_code, "The request cannot be served.")
+        return problem(error.status_code, code, detail, dict(error.headers or {}))
+
+    async def unforeseen(request: Request, error: Exception) -> Response:
+        log.exception("unforeseen error", exc_info=error)
+        return problem(500, "broken", "Something is broken here; the log says what.")
+
+    app.add_exception_handler(FootnoteError, ours)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(Exception, unforeseen)
+
+
+def _code_of(errors: list[dict[str, str]]) -> str:
+    codes = {error["code"] for error in errors}
+    return "unknown-field" if codes == {"extra_forbidden"} else "invalid-request"

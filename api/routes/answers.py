@@ -1,0 +1,91 @@
+"""Questions in, answers out."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header
+from fastapi.responses import Response
+
+from api import schemas
+from api.idempotency import retry_of
+from api.responses import json_response
+from api.services import Provided
+from footnote.model import Hit, Question
+from rag.answerer import check_question
+from rewards.record import with_live_status
+
+router = APIRouter(prefix="/v1", tags=["answers"], responses=schemas.PROBLEMS)
+
+ANONYMOUS = "anonymous"
+"""The caller, as long as there are no API keys."""
+
+
+@router.post(
+    "/answers",
+    response_model=schemas.Answer,
+    responses={409: {"model": schemas.Problem, "description": "Still being answered."}},
+)
+def ask(
+    request: schemas.AnswerRequest,
+    services: Provided,
+    idempotency_key: Annotated[
+        str | None, Header(description="The same key and body give the same answer, once.")
+    ] = None,
+) -> Response:
+    """Answer a question from one Datanet, with citations and a receipt.
+
+    The answer and its receipt are durable before the response begins.
+    """
+    retry = retry_of(idempotency_key, ANONYMOUS, request.model_dump())
+    with services.in_flight.only(retry):
+        earlier = services.journal.retried(retry) if retry else None
+        if earlier is not None:
+            return json_response(
+                with_live_status(services.journal, services.journal.answer(earlier))
+            )
+        answer = services.answerer.answer(
+            Question(
+                request.datanet, request.question, request.k, request.answerer, request.adapter
+            )
+        )
+        body = services.recorder.record(answer, retry)
+    services.wake_ups.announce(request.datanet)
+    return json_response(body)
+
+
+@router.get("/answers/{answer_id}", response_model=schemas.Answer)
+def answer(answer_id: str, services: Provided) -> Response:
+    """A stored answer; the status of its rewards is read live."""
+    return json_response(with_live_status(services.journal, services.journal.answer(answer_id)))
+
+
+@router.post("/search", response_model=schemas.SearchResult)
+def search(request: schemas.SearchRequest, services: Provided) -> Response:
+    """The chunks that fit a question best. Nothing is credited for being found."""
+    check_question(Question(request.datanet, request.question, request.k))
+    snapshot_id, hits = services.answerer.search(request.datanet, request.question, request.k)
+    return json_response(
+        {
+            "object": "list",
+            "snapshot": "sha256:" + snapshot_id.hex(),
+            "data": [_hit(hit) for hit in hits],
+        }
+    )
+
+
+def _hit(hit: Hit) -> dict[str, object]:
+    chunk, document = hit.chunk, hit.chunk.document
+    return {
+        "document_id": document.document_id,
+        "version": "sha256:" + document.version.hex(),
+        "title": document.title,
+        "url": document.url,
+        "chunk": {"start": chunk.span.start, "end": chunk.span.end, "text": chunk.text},
+        "rank": hit.rank,
+        "scores": {
+            "dense": round(hit.scores.dense, 4),
+            "lexical": round(hit.scores.lexical, 4),
+            "fused": round(hit.scores.fused, 4),
+        },
+    }

@@ -1,0 +1,79 @@
+"""What a Datanet holds, and the texts that citations point into."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from api import schemas
+from api.responses import json_response
+from api.services import Provided, Services
+from footnote.addresses import format_address
+from footnote.errors import NotFound
+
+router = APIRouter(prefix="/v1/datanets", tags=["datanets"], responses=schemas.PROBLEMS)
+
+
+@router.get("")
+def datanets(services: Provided) -> Response:
+    """All published Datanets."""
+    found = [_summary(services, name) for name in services.library.names()]
+    return json_response({"object": "list", "data": found})
+
+
+@router.get("/{datanet}")
+def datanet(datanet: str, services: Provided) -> Response:
+    """One Datanet: its snapshot, its policy, and where its answers are paid."""
+    manifest = services.library.snapshot(datanet).manifest
+    registration = services.journal.registration(datanet)
+    policy = services.journal.policy(datanet).definition
+    body = _summary(services, datanet)
+    body |= {
+        "embedder": manifest.embedder,
+        "chunker": manifest.chunker,
+        "vectors": manifest.vector_kind.value,
+        "content_root": "0x" + manifest.content_root.hex(),
+        "policy": {"id": "0x" + policy.definition_id.hex(), **policy.body},
+        "registration": None
+        if registration is None
+        else {
+            "datanet_id": "0x" + registration.datanet_id.hex(),
+            "owner": format_address(registration.owner),
+            "ledger_id": "0x" + registration.ledger.ledger_id.hex(),
+            "chain_id": registration.ledger.chain_id,
+            "pool": format_address(registration.ledger.pool),
+            "signers": [format_address(term.signer) for term in registration.signers],
+        },
+    }
+    return json_response(body)
+
+
+@router.get(
+    "/{datanet}/texts/{version}",
+    responses={200: {"content": {"text/plain": {}}, "description": "The text, unaltered."}},
+)
+def text(datanet: str, version: str, services: Provided) -> Response:
+    """The whole text of a Document version, by its SHA-256; also of versions since replaced."""
+    try:
+        digest = bytes.fromhex(version.removeprefix("sha256:"))
+    except ValueError:
+        digest = b""
+    if len(digest) != 32:
+        raise NotFound("no text of that version", "give the 64 hex digits of its SHA-256")
+    found = services.library.snapshot(datanet).text(digest)
+    return Response(found.encode("utf-8"), media_type="text/plain; charset=utf-8")
+
+
+def _summary(services: Services, name: str) -> dict[str, Any]:
+    manifest = services.library.snapshot(name).manifest
+    return {
+        "id": name,
+        "object": "datanet",
+        "snapshot": manifest.snapshot_hex,
+        "published": manifest.body["created"],
+        "documents": manifest.documents,
+        "chunks": manifest.chunks,
+        "paid": services.journal.registration(name) is not None,
+    }

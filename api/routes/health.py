@@ -1,0 +1,70 @@
+"""Is it alive, and can it answer."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from api.problems import problem
+from api.responses import json_response
+from api.services import Provided, Services
+from footnote.errors import FootnoteError
+
+router = APIRouter(tags=["health"])
+
+WORKER_LATE_SECONDS = 600.0
+"""A receipt that waits so long beyond its batch's age says that no worker settles it."""
+
+
+@router.get("/healthz")
+def healthz() -> Response:
+    """The process runs."""
+    return json_response({"status": "ok"})
+
+
+@router.get("/readyz")
+def readyz(services: Provided) -> Response:
+    """A published Datanet can be answered and journalled; other parts are listed when degraded."""
+    names = services.library.names()
+    if not names:
+        return problem(503, "nothing-published", "No Datanet is published; run footnote ingest.")
+    try:
+        for name in names:
+            services.library.snapshot(name)
+        services.journal.check()
+    except FootnoteError as error:
+        return problem(503, error.code, f"{error.what}: {error.what_to_do}")
+    degraded = _degraded(services, names)
+    return json_response(
+        {
+            "status": "degraded" if degraded else "ready",
+            "datanets": len(names),
+            "degraded": degraded,
+        }
+    )
+
+
+def _degraded(services: Services, names: list[str]) -> list[dict[str, Any]]:
+    found = []
+    if services.settings.redis_url is None:
+        found.append({"part": "redis", "reason": "not set up; the worker polls instead"})
+    elif not services.wake_ups.healthy():
+        found.append({"part": "redis", "reason": "it does not answer; the worker polls instead"})
+    registrations = services.journal.registrations()
+    paid = {registration.datanet for registration in registrations}
+    unpaid = [name for name in names if name not in paid]
+    if unpaid:
+        reason = f"{len(unpaid)} of {len(names)} Datanets are registered on no chain"
+        found.append({"part": "chain", "reason": reason})
+    late = services.settings.batch_age_seconds + WORKER_LATE_SECONDS
+    for registration in registrations:
+        oldest = services.journal.oldest_waiting(
+            registration.ledger.ledger_id, registration.datanet
+        )
+        if oldest is not None and time.time() - oldest > late:
+            reason = f"receipts of {registration.datanet} wait since {oldest}"
+            found.append({"part": "worker", "reason": reason})
+    return found

@@ -1,0 +1,96 @@
+"""Receipts, batches and what contributors earned: for everybody, without questions or answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from api import schemas
+from api.responses import json_response
+from api.services import Provided
+from footnote.addresses import format_address, parse_address
+from footnote.errors import Invalid, NotFound
+from rewards.published import batch_object, receipt_object
+from rewards.record import INELIGIBLE, SETTLED, reward_status
+
+router = APIRouter(prefix="/v1", tags=["rewards"], responses=schemas.PROBLEMS)
+
+
+def _hash(text: str, what: str) -> bytes:
+    try:
+        digest = bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        digest = b""
+    if len(digest) != 32:
+        raise NotFound(f"no such {what}", "give 0x and 64 hex digits")
+    return digest
+
+
+@router.get("/receipts/{receipt_id}")
+def receipt(receipt_id: str, services: Provided) -> Response:
+    """A receipt with all that is needed to check it. Saved, it is what ``footnote verify`` reads."""
+    return json_response(receipt_object(services.journal, _hash(receipt_id, "receipt")))
+
+
+@router.get("/batches/{batch_id}")
+def batch(batch_id: str, services: Provided) -> Response:
+    """A batch with every receipt's message, signature and lines."""
+    return json_response(batch_object(services.journal, _hash(batch_id, "batch")))
+
+
+@router.get("/contributors/{address}")
+def contributor(address: str, services: Provided) -> Response:
+    """What an address earned, by Datanet, with the cited spans behind it.
+
+    ``claimable`` is what was settled less what was withdrawn in final blocks.
+    """
+    try:
+        account = parse_address(address)
+    except Invalid as error:
+        raise NotFound("no such contributor", error.what_to_do) from error
+    journal = services.journal
+    datanets: dict[str, dict[str, int]] = {}
+    settled_in: dict[bytes, int] = {}
+    spans: list[dict[str, Any]] = []
+    for stored, line in journal.lines_of(account):
+        status = reward_status(journal, stored) if line.amount else INELIGIBLE
+        sums = datanets.setdefault(stored.datanet, {"pending": 0, "settled": 0})
+        sums["settled" if status == SETTLED else "pending"] += line.amount
+        if status == SETTLED:
+            ledger_id = stored.message.ledger_id
+            settled_in[ledger_id] = settled_in.get(ledger_id, 0) + line.amount
+        spans.append(
+            {
+                "datanet": stored.datanet,
+                "seq": stored.message.seq,
+                "receipt": "0x" + stored.digest.hex(),
+                "issued_at": stored.message.issued_at,
+                "part": line.part,
+                "document_id": line.document_id,
+                "version": "sha256:" + line.version_hash.hex(),
+                "span": {"start": line.start, "end": line.end},
+                "share_bps": line.share_bps,
+                "weight_ppm": line.weight_ppm,
+                "amount": str(line.amount),
+                "status": status,
+            }
+        )
+    claimable = sum(
+        settled - journal.claimed(ledger_id, account) for ledger_id, settled in settled_in.items()
+    )
+    return json_response(
+        {
+            "object": "contributor",
+            "address": format_address(account),
+            "pending": str(sum(sums["pending"] for sums in datanets.values())),
+            "settled": str(sum(sums["settled"] for sums in datanets.values())),
+            "claimable": str(claimable),
+            "datanets": [
+                {"id": name, "pending": str(sums["pending"]), "settled": str(sums["settled"])}
+                for name, sums in sorted(datanets.items())
+            ],
+            "spans": spans,
+        }
+    )

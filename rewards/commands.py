@@ -1,0 +1,294 @@
+"""The commands of money: keys, deploy, register, fund, policy, worker, audit, verify."""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import signal
+import sys
+import threading
+import tomllib
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+import click
+
+from footnote import strict_json
+from footnote.addresses import ZERO_ADDRESS, Address, format_address, parse_address
+from footnote.errors import Broken, Invalid, Misconfigured, NotFound, Unavailable
+from footnote.ids import datanet_id
+from footnote.settings import Settings, read_settings
+from rewards.audit import audit
+from rewards.chain import EvmChain
+from rewards.journal import Journal
+from rewards.keys import Key, create_key, read_key
+from rewards.ledger import Ledger, Registration, SignerTerm
+from rewards.policy import policy_from
+from rewards.verify import TextOf, verify_receipt
+from rewards.worker import build_worker
+
+TOKEN_DECIMALS = 18
+
+
+def _chain(settings: Settings) -> EvmChain:
+    if settings.rpc_url is None:
+        raise Misconfigured("no chain is set up", "set FOOTNOTE_RPC_URL")
+    return EvmChain(
+        settings.rpc_url, confirmations=settings.confirmations, max_fee_gwei=settings.max_fee_gwei
+    )
+
+
+def _owner_key(settings: Settings) -> Key:
+    if settings.owner_keystore is None:
+        raise Misconfigured("no owner's key is set up", "set FOOTNOTE_OWNER_KEYSTORE")
+    return read_key(
+        settings.owner_keystore, settings.owner_passphrase_file, "FOOTNOTE_OWNER_KEYSTORE"
+    )
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+@click.group()
+def key() -> None:
+    """Make encrypted keystore files."""
+
+
+@key.command("new")
+@click.argument("keystore", type=click.Path(path_type=Path))
+@click.option(
+    "--passphrase-file",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="File with the passphrase; made with a random one if it is not there.",
+)
+def key_new(keystore: Path, passphrase_file: Path) -> None:
+    """Write a new random key to KEYSTORE and print its address."""
+    click.echo(format_address(create_key(keystore, passphrase_file)))
+
+
+@click.command()
+@click.option("--token", help="Address of the ERC-20 that pays; native coin without it.")
+@click.option(
+    "--admin-delay-days",
+    type=click.IntRange(0, 30),
+    default=2,
+    show_default=True,
+    help="Delay of a change of the pool's admin.",
+)
+def deploy(token: str | None, admin_delay_days: int) -> None:
+    """Deploy registry and reward pool, wait until that is final, and note the Ledger.
+
+    Uses FOOTNOTE_RPC_URL and FOOTNOTE_OWNER_KEYSTORE. The owner becomes the pool's admin, who can
+    pause and cap, and can neither settle nor move money.
+    """
+    settings = read_settings()
+    address = parse_address(token) if token else ZERO_ADDRESS
+    ledger = _chain(settings).deploy(_owner_key(settings), address, admin_delay_days * 86_400, _say)
+    Journal(settings.journal).add_ledger(ledger)
+    click.echo(json.dumps({"ledger_id": "0x" + ledger.ledger_id.hex(), **ledger.as_json()}))
+
+
+def _newest_ledger(journal: Journal, chain: EvmChain) -> Ledger:
+    """The newest Ledger that this chain holds."""
+    held = [ledger for ledger in journal.ledgers() if chain.is_ledger(ledger)]
+    if not held:
+        raise NotFound("no pool is deployed on this chain", "run footnote deploy")
+    return held[-1]
+
+
+@click.command()
+@click.argument("datanet")
+@click.option(
+    "--signer", "signer_text", help="Address of the receipt signer; FOOTNOTE_SIGNER_KEYSTORE's."
+)
+@click.option(
+    "--distributor",
+    "distributor_text",
+    help="Address that may settle; FOOTNOTE_DISTRIBUTOR_KEYSTORE's.",
+)
+@click.option("--uri", default="", help="Where people find the Datanet.")
+def register(datanet: str, signer_text: str | None, distributor_text: str | None, uri: str) -> None:
+    """Register DATANET on chain with its receipt signer and its distributor.
+
+    From then on its answers are paid. Run it again with another --signer to add that one.
+    """
+    settings = read_settings()
+    signer = _address_of(
+        signer_text, settings.signer_keystore, "--signer or FOOTNOTE_SIGNER_KEYSTORE"
+    )
+    distributor = _address_of(
+        distributor_text,
+        settings.distributor_keystore,
+        "--distributor or FOOTNOTE_DISTRIBUTOR_KEYSTORE",
+    )
+    if signer == distributor:
+        raise Invalid("signer and distributor are one account", "use two keys")
+    journal, chain, owner = Journal(settings.journal), _chain(settings), _owner_key(settings)
+    ledger = _newest_ledger(journal, chain)
+    registration = journal.registration(datanet)
+    if registration is None or registration.ledger.ledger_id != ledger.ledger_id:
+        salt = secrets.token_bytes(32)
+        identity = datanet_id(ledger.chain_id, ledger.registry, owner.address, salt)
+        _say("creating the Datanet")
+        waiting = [chain.create_datanet(owner, ledger, salt, uri)]
+        terms: tuple[SignerTerm, ...] = ()
+        chain.wait_final(waiting[0])
+    else:
+        identity, terms, waiting = registration.datanet_id, registration.signers, []
+    if not chain.is_distributor(ledger, identity, distributor):
+        _say("naming the distributor")
+        waiting.append(chain.set_distributor(owner, ledger, identity, distributor))
+    if chain.signer_term(ledger, identity, signer) is None:
+        _say("adding the receipt signer")
+        waiting.append(chain.add_signer(owner, ledger, identity, signer))
+    _say("waiting until that is final")
+    for transaction in waiting:
+        chain.wait_final(transaction)
+    term = chain.signer_term(ledger, identity, signer)
+    if term is None:
+        raise Broken("the registry does not know the signer", "look at the chain")
+    terms = (*(other for other in terms if other.signer != signer), term)
+    journal.register(Registration(datanet, ledger, identity, owner.address, terms))
+    click.echo(
+        json.dumps(
+            {
+                "datanet": datanet,
+                "datanet_id": "0x" + identity.hex(),
+                "ledger_id": "0x" + ledger.ledger_id.hex(),
+                "signer": format_address(signer),
+                "distributor": format_address(distributor),
+            }
+        )
+    )
+
+
+def _address_of(text: str | None, keystore: Path | None, named: str) -> Address:
+    """The address given, else the one that stands in clear in a keystore file."""
+    if text is not None:
+        return parse_address(text)
+    if keystore is None:
+        raise Misconfigured("an address is missing", f"give {named}")
+    try:
+        return parse_address("0x" + json.loads(keystore.read_text())["address"].removeprefix("0x"))
+    except (OSError, ValueError, KeyError):
+        raise Misconfigured(f"{keystore} is no keystore", f"give {named}") from None
+
+
+@click.command()
+@click.argument("datanet")
+@click.argument("amount")
+@click.option("--base-units", is_flag=True, help="AMOUNT counts base units, not whole tokens.")
+def fund(datanet: str, amount: str, base_units: bool) -> None:
+    """Put AMOUNT tokens from the owner's account into DATANET's pool."""
+    settings = read_settings()
+    journal, chain = Journal(settings.journal), _chain(settings)
+    registration = journal.registration(datanet)
+    if registration is None:
+        raise NotFound(f"{datanet} is not registered", "run footnote register")
+    units = _units(amount, base_units)
+    tx_hash = chain.fund(_owner_key(settings), registration.ledger, registration.datanet_id, units)
+    chain.wait_final(tx_hash)
+    funds = chain.funds(registration.ledger, registration.datanet_id)
+    click.echo(
+        json.dumps({"datanet": datanet, "funds": str(funds), "tx_hash": "0x" + tx_hash.hex()})
+    )
+
+
+def _units(amount: str, base_units: bool) -> int:
+    try:
+        units = Decimal(amount) * (1 if base_units else 10**TOKEN_DECIMALS)
+    except InvalidOperation:
+        raise Invalid("that is no amount", "give a number, such as 2.5") from None
+    if units != units.to_integral_value() or units <= 0:
+        raise Invalid("that is no amount", "give a positive number of at most 18 decimals")
+    return int(units)
+
+
+@click.command()
+@click.argument("datanet")
+@click.option(
+    "--set",
+    "file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="TOML file with the new policy; what it leaves out has its default.",
+)
+def policy(datanet: str, file: Path | None) -> None:
+    """Show DATANET's reward policy, or set it for later answers."""
+    journal = Journal(read_settings().journal)
+    if file is not None:
+        try:
+            table: dict[str, Any] = tomllib.loads(file.read_text("utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise Invalid(f"{file} is not valid TOML", f"mend it: {error}") from error
+        journal.set_policy(datanet, policy_from(table))
+    definition = journal.policy(datanet).definition
+    click.echo(json.dumps({"policy_id": "0x" + definition.definition_id.hex(), **definition.body}))
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Settle what is due, wait until it is final, and end.")
+def worker(once: bool) -> None:
+    """Settle what receipts owe, for ever.
+
+    Uses FOOTNOTE_RPC_URL, FOOTNOTE_DISTRIBUTOR_KEYSTORE and, to be woken at once,
+    FOOTNOTE_REDIS_URL. It may be killed and started again at any moment.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    running = build_worker(read_settings())
+    _say(f"worker {format_address(running.settler.key.address)} is running")
+    if once:
+        while running.pass_once() and not stop.wait(0.3):
+            pass
+    else:
+        running.run(stop)
+
+
+@click.command("audit")
+@click.option("--json", "as_json", is_flag=True, help="Print the audit as JSON.")
+def audit_command(as_json: bool) -> None:
+    """Compare journal and chain, batch by batch and address by address; exit 70 on a difference."""
+    settings = read_settings()
+    found = audit(Journal(settings.journal), _chain(settings))
+    if as_json:
+        click.echo(json.dumps(found.as_json()))
+    else:
+        click.echo(
+            f"{found.batches} batches with {found.receipts} receipts: owed {found.owed}, "
+            f"settled {found.settled}, credited {found.credited}, difference {found.difference}"
+        )
+        for difference in found.differences:
+            click.echo(f"  {difference}")
+    if found.differences:
+        sys.exit(Broken.exit_code)
+
+
+def verify_file(file: Path, text_of: TextOf, chain: EvmChain | None, *, offline: bool) -> None:
+    """Print every check of a saved receipt; raises where it is false or stays unchecked."""
+    try:
+        saved = strict_json.loads(file.read_bytes())
+    except ValueError as error:
+        raise Invalid(f"{file} is no receipt", str(error)) from error
+    if not isinstance(saved, dict):
+        raise Invalid(f"{file} is no receipt", "save GET /v1/receipts/{id}")
+    checks = verify_receipt(saved, text_of, chain)
+    for check in checks:
+        mark = {True: "ok  ", False: "FAIL", None: "?   "}[check.passed]
+        click.echo(f"{mark} {check.name}{': ' + check.detail if check.detail else ''}")
+    if any(check.passed is False for check in checks):
+        raise Invalid("this receipt is not true", "see the checks that failed")
+    if any(check.passed is None for check in checks) and not offline:
+        raise Unavailable(
+            "some of this receipt could not be checked",
+            "set FOOTNOTE_RPC_URL, give --api, or say --offline",
+        )
+
+
+def chain_or_none(settings: Settings) -> EvmChain | None:
+    return _chain(settings) if settings.rpc_url else None

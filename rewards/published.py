@@ -1,0 +1,86 @@
+"""Receipts and batches as everybody may see them: hashes and amounts, no question, no answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from footnote.addresses import format_address
+from footnote.ids import ZERO_HASH
+from rewards.batch import proof_in_batch
+from rewards.journal import Journal, StoredBatch, StoredReceipt
+
+
+def receipt_object(journal: Journal, digest: bytes) -> dict[str, Any]:
+    """A receipt with what is needed to check it; saved, that is what ``footnote verify`` reads.
+
+    ``batch`` and ``proof`` are null until its Batch is mined.
+    """
+    receipt = journal.receipt(digest)
+    message = receipt.message
+    batch = journal.batch_with(message.ledger_id, receipt.datanet, message.seq)
+    settled = batch if batch is not None and batch.stage in ("mined", "final") else None
+    proof = None
+    if settled is not None:
+        payables = journal.payables(
+            message.ledger_id, receipt.datanet, settled.batch.first, settled.batch.last
+        )
+        proof = ["0x" + node.hex() for node in proof_in_batch(payables, message.seq)]
+    ledger = next((x for x in journal.ledgers() if x.ledger_id == message.ledger_id), None)
+    return {
+        "object": "receipt",
+        **_signed(receipt),
+        "policy": journal.definition(message.policy_id),
+        "verifier": journal.definition(message.verifier_id),
+        "model": journal.definition(message.model_id),
+        "adapter": (
+            None if message.adapter_id == ZERO_HASH else journal.definition(message.adapter_id)
+        ),
+        "ledger": ledger.as_json() if ledger else None,
+        "batch": _settled(settled) if settled else None,
+        "proof": proof,
+    }
+
+
+def batch_object(journal: Journal, batch_id: bytes) -> dict[str, Any]:
+    """A Batch with every receipt's message, signature and lines, from which anyone can rebuild its
+    root and entries."""
+    stored = journal.batch(batch_id)
+    batch = stored.batch
+    receipts = journal.receipts(stored.ledger_id, stored.datanet, batch.first, batch.last)
+    return {
+        "object": "batch",
+        "datanet": stored.datanet,
+        "datanet_id": "0x" + stored.datanet_id.hex(),
+        **_settled(stored),
+        "total": str(batch.total),
+        "held": stored.held,
+        "payouts": [
+            {"address": format_address(payout.account), "amount": str(payout.amount)}
+            for payout in batch.payouts
+        ],
+        "receipts": [_signed(receipt) for receipt in receipts],
+    }
+
+
+def _signed(receipt: StoredReceipt) -> dict[str, Any]:
+    return {
+        "domain": receipt.domain.as_json(),
+        "message": receipt.message.as_json(),
+        "digest": "0x" + receipt.digest.hex(),
+        "signature": "0x" + receipt.signature.hex() if receipt.signature else None,
+        "signer": format_address(receipt.signer) if receipt.signer else None,
+        "lines": [line.as_json() for line in receipt.lines],
+    }
+
+
+def _settled(stored: StoredBatch) -> dict[str, Any]:
+    batch = stored.batch
+    return {
+        "batch_id": "0x" + stored.batch_id.hex(),
+        "first": batch.first,
+        "last": batch.last,
+        "receipts_root": "0x" + batch.receipts_root.hex(),
+        "digest": "0x" + batch.digest.hex(),
+        "tx_hash": "0x" + stored.tx_hash.hex() if stored.tx_hash else None,
+        "status": stored.stage,
+    }

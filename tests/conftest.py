@@ -1,0 +1,95 @@
+"""What tests share: the real model, and real services on free ports.
+
+A service that is missing skips a test on a laptop and fails it where ``CI=true``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from cli.stack import Stack, anvil_path, clean_environment, free_port, redis_path
+from footnote.errors import Misconfigured
+from rag.embedder import SentenceTransformerEmbedder
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+def required(service: str) -> None:
+    """Skip the test for want of ``service``, or fail it in CI."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{service} is missing, and CI must have it")
+    pytest.skip(f"{service} is not installed")
+
+
+@pytest.fixture(scope="session")
+def embedder() -> SentenceTransformerEmbedder:
+    return SentenceTransformerEmbedder(for_questions=True)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Processes that end with the test session."""
+    with Stack(tmp_path_factory.mktemp("stack"), clean_environment()) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def redis_url(stack: Stack) -> str:
+    """A private Redis."""
+    try:
+        executable = redis_path()
+    except Misconfigured:
+        required("redis-server")
+    port = free_port()
+    stack.start(
+        f"redis-{port}",
+        [executable, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly",
+         "no", "--dir", str(stack.folder)],
+    )  # fmt: skip
+    stack.wait_port(port)
+    return f"redis://127.0.0.1:{port}/0"
+
+
+def start_chain(stack: Stack, *options: str) -> str:
+    """A private development chain; returns its address."""
+    try:
+        executable = anvil_path(CHECKOUT)
+    except Misconfigured:
+        required("anvil")
+    port = free_port()
+    stack.start(
+        f"anvil-{port}",
+        [executable, "--host", "127.0.0.1", "--port", str(port), "--silent",
+         "--enable-tx-gas-limit", *options],
+    )  # fmt: skip
+    stack.wait_port(port)
+    return f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="session")
+def finalizing_chain(stack: Stack) -> str:
+    """A chain with a block a second, final after two."""
+    return start_chain(stack, "--block-time", "1", "--slots-in-an-epoch", "1")
+
+
+def rpc(url: str, method: str, *parameters: object) -> object:
+    """One JSON-RPC call, such as anvil's own methods."""
+    call = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(parameters)}
+    body = httpx.post(url, json=call, timeout=30).json()
+    assert "error" not in body, body
+    return body["result"]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    """An empty FOOTNOTE_HOME."""
+    path = tmp_path / "home"
+    path.mkdir()
+    yield path
+    shutil.rmtree(path, ignore_errors=True)

@@ -25,8 +25,8 @@ from rewards.keys import read_key
 from rewards.queue import wake_ups
 from rewards.record import Recorder
 
-DESCRIPTION = """Answers from a Datanet, with citations that hold to the character, and receipts that
-pay the people behind them. Errors are `application/problem+json`."""
+DESCRIPTION = """Answers from a Datanet, with citations that hold to the character, and receipts
+that pay the people behind them. Errors are `application/problem+json`."""
 
 
 def build_answerer(settings: Settings, library: Library, embedder: Embedder) -> Answerer:
@@ -93,5 +93,6 @@ def build_app(services: Services) -> FastAPI:
 _HOME = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Footnote</title>
 <style>body{font:1.1rem/1.6 system-ui;max-width:40rem;margin:4rem auto;padding:0 1rem}</style>
 <h1>Footnote</h1><p>Answers with citations that hold to the character.</p>
-<p><a href="/docs">The API</a> · <a href="/v1/datanets">Datanets</a> · <a href="/readyz">Status</a></p>
+<p><a href="/docs">The API</a> · <a href="/v1/datanets">Datanets</a> ·
+<a href="/readyz">Status</a></p>
 """

@@ -244,16 +244,11 @@ def _reconcile(
             f"credited {tokens(str(credited[account]))}"
         )
     difference = sum(abs(amount - credited[account]) for account, amount in owed.items())
-    say(
-        f"     owed {sum(owed.values())}, credited {sum(credited.values())}, difference {difference}"
-    )
+    sums = {"owed": sum(owed.values()), "credited": sum(credited.values())}
+    say(f"     owed {sums['owed']}, credited {sums['credited']}, difference {difference}")
     if difference:
         raise Broken("journal and chain differ", "see logs/worker.log")
-    return {
-        "owed": str(sum(owed.values())),
-        "credited": str(sum(credited.values())),
-        "difference": str(difference),
-    }
+    return {name: str(amount) for name, amount in {**sums, "difference": difference}.items()}
 
 
 def _stay(stack: Stack, api: str, folder: Path, stop: threading.Event, say: Say) -> None:

@@ -1,6 +1,7 @@
 """The compiled contracts, by name.
 
-The JSON files beside this module are built from `contracts/src` by `npm run build` and never edited by hand.
+The JSON files beside this module are built from `contracts/src` by `npm run build` and never edited
+by hand.
 """
 
 import json

@@ -96,7 +96,7 @@ class Indexer:
     cache: Path
     embedder: Embedder
     max_document_bytes: int
-    size: ChunkSize = ChunkSize()
+    size: ChunkSize = field(default_factory=ChunkSize)
     report_to: Reporter = field(default_factory=Silent)
 
     def ingest(self, files: list[SourceFile], defaults: Defaults, *, prune: bool = False) -> Report:

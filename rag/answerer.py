@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Protocol
 
 from footnote.errors import Invalid, Misconfigured
@@ -145,7 +146,7 @@ class OpenLora:
     def _cite(self, claim: str, hit: Hit, evidence: Sequence[Evidence]) -> Cited:
         """The one or two sentences of ``hit`` that support ``claim`` best."""
         spans = sorted((e.span for e in evidence if e.hit is hit), key=lambda s: s.start)
-        pairs = [Span(a.start, b.end) for a, b in zip(spans, spans[1:], strict=False)]
+        pairs = [Span(a.start, b.end) for a, b in pairwise(spans)]
         offered = [s for s in spans + pairs if s.end - s.start <= MAX_CITED_CODE_POINTS]
         title = hit.chunk.document.title
         best: Cited | None = None

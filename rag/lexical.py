@@ -20,7 +20,12 @@ _TOKENIZER = "footnote_en"
 _HEAP_BYTES = 64_000_000
 
 _STOP_WORDS = frozenset(
-    ["a", "an", "the", "and", "or", "of", "in", "on", "at", "to", "for", "from", "by", "with", "about", "as", "is", "are", "was", "were", "be", "been", "being", "am", "do", "does", "did", "has", "have", "had", "it", "its", "this", "that", "these", "those", "there", "here", "what", "which", "who", "whom", "whose", "when", "where", "why", "how", "can", "could", "will", "would", "shall", "should", "may", "might", "must", "i", "you", "he", "she", "we", "they", "me", "my", "your", "our", "their", "his", "her", "them", "us", "if", "then", "than", "so", "such", "into", "over", "under"]
+    """
+    a an the and or of in on at to for from by with about as is are was were be been being
+    am do does did has have had it its this that these those there here what which who whom
+    whose when where why how can could will would shall should may might must i you he she
+    we they me my your our their his her them us if then than so such into over under
+    """.split()
 )
 
 

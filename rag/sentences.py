@@ -45,7 +45,11 @@ _END = re.compile(
     r"|[।॥؟۔]+[\"'”’»)\]]*"  # Devanagari, Arabic, Urdu
 )
 _ABBREVIATIONS = frozenset(
-    ["e.g", "i.e", "etc", "vs", "cf", "al", "approx", "resp", "fig", "figs", "eq", "eqs", "sec", "secs", "ref", "refs", "no", "nos", "vol", "pp", "p", "ch", "ed", "eds", "mr", "mrs", "ms", "dr", "prof", "st", "jr", "sr", "inc", "ltd", "co", "corp", "dept", "est", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "u.s", "u.k", "e.u", "a.m", "p.m", "ph.d", "viz", "ca", "incl", "excl"]
+    """
+    e.g i.e etc vs cf al approx resp fig figs eq eqs sec secs ref refs no nos vol pp p ch ed
+    eds mr mrs ms dr prof st jr sr inc ltd co corp dept est jan feb mar apr jun jul aug sep
+    sept oct nov dec u.s u.k e.u a.m p.m ph.d viz ca incl excl
+    """.split()
 )
 _LAST_WORD = re.compile(r"[\w.]+$")
 _SOFT_BREAK = re.compile(r"[;:,]\s|\s")
@@ -124,11 +128,11 @@ def _blocks(text: str) -> Iterator[_Block]:
         if open_block and kind is Kind.TABLE and open_block.kind is Kind.TABLE:
             open_block = _Block(open_block.start, end, Kind.TABLE)
             continue
-        if open_block and kind is Kind.HEADING and _is_underline(line):
-            if open_block.kind is Kind.HEADING:
-                yield _Block(open_block.start, end, Kind.HEADING)
-                open_block = None
-                continue
+        underlined = kind is Kind.HEADING and _is_underline(line)
+        if underlined and open_block and open_block.kind is Kind.HEADING:
+            yield _Block(open_block.start, end, Kind.HEADING)
+            open_block = None
+            continue
         if open_block:
             yield open_block
         open_block = _Block(start, end, kind)

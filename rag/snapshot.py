@@ -6,10 +6,10 @@
         vectors.faiss        one vector for each chunk
         lexical/             the BM25 index
 
-A snapshot is written beside the old one, synced, and made current by one rename. A FAISS file has no
-checksum of its own, so every file is hashed when a snapshot is opened, and a damaged one makes room
-for the one before it. Readers notice a new snapshot without a restart; questions that are running
-finish on the old one.
+A snapshot is written beside the old one, synced, and made current by one rename. A FAISS file has
+no checksum of its own, so every file is hashed when a snapshot is opened, and a damaged one makes
+room for the one before it. Readers notice a new snapshot without a restart; questions that are
+running finish on the old one.
 """
 
 from __future__ import annotations

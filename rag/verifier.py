@@ -22,7 +22,9 @@ _NEGATION = re.compile(
 _NUMBER_WORDS = {
     word: str(number)
     for number, word in enumerate(
-        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+        """
+    zero one two three four five six seven eight nine ten eleven twelve
+    """.split()
     )
 }
 

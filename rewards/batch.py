@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from footnote import ids
 from footnote.addresses import Address
@@ -86,7 +87,7 @@ class Limits:
 
 def batch_of(receipts: Sequence[Payable]) -> Batch:
     """The Batch over ``receipts``, which must be at least one and follow each other by seq."""
-    if any(b.seq != a.seq + 1 for a, b in zip(receipts, receipts[1:], strict=False)):
+    if any(b.seq != a.seq + 1 for a, b in pairwise(receipts)):
         raise ValueError("receipts of a batch must follow each other")
     owed: dict[Address, int] = {}
     for receipt in receipts:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import requests
 from eth_abi.abi import decode as abi_decode
+from hexbytes import HexBytes
 from web3 import HTTPProvider, Web3
 from web3.exceptions import (
     BadFunctionCallOutput,
@@ -322,7 +323,7 @@ class EvmChain:
     def receipt(self, tx_hash: bytes) -> TransactionReceipt | None:
         with _translated():
             try:
-                found = self._web3.eth.get_transaction_receipt(tx_hash)  # type: ignore[arg-type]
+                found = self._web3.eth.get_transaction_receipt(HexBytes(tx_hash))
             except TransactionNotFound:
                 return None
         return TransactionReceipt(int(found["blockNumber"]), int(found["status"]) == 1)
@@ -461,9 +462,7 @@ class EvmChain:
     def _contract_of(self, tx_hash: bytes) -> Address:
         with _translated():
             receipt = self._web3.eth.wait_for_transaction_receipt(
-                tx_hash,
-                timeout=600,
-                poll_latency=0.1,  # type: ignore[arg-type]
+                HexBytes(tx_hash), timeout=600, poll_latency=0.1
             )
         return Address(bytes.fromhex(str(receipt["contractAddress"])[2:]))
 

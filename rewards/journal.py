@@ -284,9 +284,12 @@ class Journal:
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        with _translated(), self._engine.connect() as connection:
-            with connection.execution_options(writing=True).begin():
-                yield connection
+        with (
+            _translated(),
+            self._engine.connect() as connection,
+            connection.execution_options(writing=True).begin(),
+        ):
+            yield connection
 
     # Ledgers, registrations, policies
 
@@ -481,7 +484,7 @@ class Journal:
             return int(found or 0)
 
     def oldest_waiting(self, ledger_id: bytes, datanet: str) -> int | None:
-        """When the oldest receipt that is in no final Batch was issued; None where there is none."""
+        """When the oldest receipt in no final Batch was issued; None where there is none."""
         first = self.settled_to(ledger_id, datanet)
         with self._reading() as connection:
             issued: int | None = connection.execute(
@@ -639,7 +642,7 @@ class Journal:
         return planned
 
     def adopt(self, planned: PlannedBatch, tx_hash: bytes | None) -> MinedBatch:
-        """Store a Batch that the chain holds already, in place of any plan of ours for its range."""
+        """Store a Batch that the chain holds already, in place of any plan of ours."""
         with self._writing() as connection:
             connection.execute(
                 batches.delete().where(

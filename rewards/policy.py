@@ -12,8 +12,8 @@ from footnote.model import Definition, Usage
 from footnote.shares import split
 
 DATA_PPM, MODEL_HOST_PPM, STAKERS_PPM, PLATFORM_PPM = 500_000, 200_000, 200_000, 100_000
-"""The parts of a fee, after the example that OpenLedger published for an inference that costs 1 OPEN:
-half to data contributors, a fifth each to model hosts and stakers, a tenth to the platform."""
+"""The parts of a fee, after the example that OpenLedger published for an inference of 1 OPEN: half
+to data contributors, a fifth each to model hosts and stakers, a tenth to the platform."""
 
 NAMED_PARTS = ("model_host", "stakers", "platform")
 MAX_AMOUNT = 2**96 - 1

@@ -1,7 +1,7 @@
 """Waking the worker. The door of redis.
 
-Redis holds nothing that cannot be lost: a wake-up says "look", and what there is to do stands in the
-journal. Without Redis the worker looks every few seconds by itself.
+Redis holds nothing that cannot be lost: a wake-up says "look", and what there is to do stands in
+the journal. Without Redis the worker looks every few seconds by itself.
 
     footnote:wake     Stream of wake-ups, group ``workers``; an entry names a Datanet and is worth
                       nothing: trimmed to the newest 1,000

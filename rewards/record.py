@@ -29,7 +29,7 @@ INELIGIBLE, PENDING, BATCHED, SETTLED = "ineligible", "pending", "batched", "set
 
 @dataclass(frozen=True, slots=True)
 class Recorder:
-    """Records answers into one journal. ``key`` is the receipt signer's, or None without a chain."""
+    """Records answers into a journal. ``key`` is the receipt signer's, None without a chain."""
 
     journal: Journal
     key: Key | None

@@ -30,7 +30,7 @@ def _hash(text: str, what: str) -> bytes:
 
 @router.get("/receipts/{receipt_id}")
 def receipt(receipt_id: str, services: Provided) -> Response:
-    """A receipt with all that is needed to check it. Saved, it is what ``footnote verify`` reads."""
+    """A receipt with all that is needed to check it; ``footnote verify`` reads it from a file."""
     return json_response(receipt_object(services.journal, _hash(receipt_id, "receipt")))
 
 

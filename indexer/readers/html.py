@@ -11,7 +11,10 @@ from indexer.readers.submission import Submission
 
 _INVISIBLE = ["script", "style", "noscript", "template", "svg", "nav", "iframe", "head"]
 _BLOCKS = frozenset(
-    ["address", "article", "aside", "blockquote", "dd", "div", "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main", "ol", "p", "pre", "section", "table", "tr", "ul"]
+    """
+    address article aside blockquote dd div dl dt fieldset figcaption figure footer form h1
+    h2 h3 h4 h5 h6 header hr li main ol p pre section table tr ul
+    """.split()
 )
 
 

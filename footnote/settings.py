@@ -21,7 +21,9 @@ Seconds = Annotated[float, Field(gt=0)]
 class Settings(BaseSettings):
     """One field for each variable; its description is its documentation."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True
+    )
 
     home: Path = Field(
         default_factory=lambda: user_data_path("footnote"),

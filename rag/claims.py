@@ -15,9 +15,9 @@ from footnote.model import Span
 from rag.sentences import Kind, sentences
 
 _NUMBERS = r"\d{1,3}(?:\s*[-–,;]\s*\d{1,3}){0,20}"
+# White space is tried once for each run, so that no output takes more than linear time.
 _MARKER = re.compile(
-    rf"[ \t]*(?:\[\[\s*({_NUMBERS})\s*\]\]|(?<![\w\]])\[\s*({_NUMBERS})\s*\]"
-    rf"|(?<=[^\W\d_])\[\s*({_NUMBERS})\s*\]|(?<=\])\[\s*({_NUMBERS})\s*\]|【\s*({_NUMBERS})\s*】)"
+    rf"(?:(?<![ \t])[ \t]++)?(?:\[\[\s*({_NUMBERS})\s*\]\]|\[\s*({_NUMBERS})\s*\]|【\s*({_NUMBERS})\s*】)"
 )
 
 

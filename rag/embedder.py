@@ -70,6 +70,8 @@ class SentenceTransformerEmbedder:
     ) -> None:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
+        # oneDNN keeps a compiled kernel for each shape of batch; a thousand of them fill memory.
+        os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")
         import torch
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging as transformers_logging
@@ -80,7 +82,7 @@ class SentenceTransformerEmbedder:
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         if for_questions and device == "cpu":
             torch.set_num_threads(1)  # two spinning OpenMP threads cost more than they give
-        half = not for_questions and (device != "cpu" or _cpu_computes_bfloat16())
+        half = not for_questions and (device != "cpu" or cpu_computes_bfloat16())
         dtype = torch.bfloat16 if half else torch.float32
         try:
             self._model: Any = SentenceTransformer(
@@ -157,7 +159,7 @@ class SentenceTransformerEmbedder:
         return vectors
 
 
-def _cpu_computes_bfloat16() -> bool:
+def cpu_computes_bfloat16() -> bool:
     """Whether the processor has AMX or AVX512-BF16; emulated bfloat16 is slower than float32."""
     import torch
 

@@ -40,7 +40,8 @@ _BULLET = re.compile(r"[ \t]*(?:[-*+•‣]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])[ \t]
 _TABLE = re.compile(r"[ \t]*\|.*\|[ \t]*")
 
 _END = re.compile(
-    r"[.!?…]+[\"'”’»)\]*_`]*(?=\s)"  # Latin, Greek, Cyrillic: a space must follow
+    # Nothing is tried twice (++, *+, look-behind), so that no text takes more than linear time.
+    r"(?<![.!?…])[.!?…]++[\"'”’»)\]*_`]*+(?=\s)"  # Latin, Greek, Cyrillic: a space must follow
     r"|[。！？｡]+[」』”’）]*"  # Chinese, Japanese: none does
     r"|[।॥؟۔]+[\"'”’»)\]]*"  # Devanagari, Arabic, Urdu
 )

@@ -54,12 +54,14 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A Span of a Document version. ``text`` is exactly what the span covers."""
+    """A Span of a Document version. ``text`` is exactly what the span covers;
+    ``open_fence`` is the mark of the fenced code block that it begins in, if any."""
 
     chunk_id: int
     document: Document
     span: Span
     text: str
+    open_fence: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

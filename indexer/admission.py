@@ -15,7 +15,8 @@ from footnote.shares import BASIS_POINTS
 from indexer.readers.submission import Submission
 
 MAX_ID_LENGTH = 512
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_NOT_PRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+"""Control characters, line breaks, and lone surrogates, which UTF-8 cannot say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ def admit(submission: Submission, defaults: Defaults, max_bytes: int) -> Documen
     text = submission.text
     _check_text(text, max_bytes)
     document_id = submission.document_id
-    if not document_id.strip() or len(document_id) > MAX_ID_LENGTH or _CONTROL.search(document_id):
+    if not document_id.strip() or not _is_line(document_id, MAX_ID_LENGTH):
         raise _refusal(f"an id must be 1 to {MAX_ID_LENGTH} printable characters")
     license_ = _text_field(fields, "license") or defaults.license
     if not license_:
@@ -44,7 +45,7 @@ def admit(submission: Submission, defaults: Defaults, max_bytes: int) -> Documen
     return Document(
         document_id=document_id,
         version=version_of(text),
-        title=_text_field(fields, "title") or document_id,
+        title=_text_field(fields, "title") or _heading(submission) or document_id,
         url=_url(_text_field(fields, "url")),
         license=license_,
         contributors=_contributors(fields.get("contributors"), defaults),
@@ -68,11 +69,21 @@ def _check_text(text: str, max_bytes: int) -> None:
         raise _refusal(f"text over {max_bytes:,} bytes")
 
 
+def _is_line(text: str, longest: int) -> bool:
+    return len(text) <= longest and not _NOT_PRINTABLE.search(text)
+
+
+def _heading(submission: Submission) -> str | None:
+    """The heading that a reader found, where it can serve as a title."""
+    heading = (submission.heading or "").strip()
+    return heading if _is_line(heading, 2_000) else None
+
+
 def _text_field(fields: Mapping[str, Any], name: str) -> str | None:
     value = fields.get(name)
     if value is None:
         return None
-    if not isinstance(value, str) or _CONTROL.search(value) or len(value) > 2_000:
+    if not isinstance(value, str) or not _is_line(value, 2_000):
         raise _refusal(f"its {name} is not one line of text")
     return value.strip() or None
 

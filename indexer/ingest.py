@@ -37,6 +37,7 @@ from rag.snapshot import (
     building_folder,
     content_root,
     current_manifest,
+    is_whole,
     publish,
 )
 from rag.vectors import VectorIndex, kind_for
@@ -164,7 +165,8 @@ class Indexer:
         documents = {document.document_id: document for document in catalogue.documents()}
         if self._recipe_differs(manifest):
             return manifest, _Contents(documents, {}, 0)
-        contents = _Contents(documents, {}, manifest.next_chunk_id, published / LEXICAL)
+        lexical = published / LEXICAL if is_whole(published, manifest, LEXICAL) else None
+        contents = _Contents(documents, {}, manifest.next_chunk_id, lexical)
         for row in catalogue.chunks():
             contents.chunks.setdefault(row.document_id, []).append(row)
         return manifest, contents
@@ -197,6 +199,7 @@ class Indexer:
         """Take every submission in; returns the ids that the files name, refused ones too."""
         seen: dict[str, bytes | None] = {}
         waiting: list[str] = []
+        size = 0
         self.report_to.stage("reading", sum(file.size for file in files))
         for submission in self._submissions(files):
             if isinstance(submission, Unreadable):
@@ -214,13 +217,17 @@ class Indexer:
             if earlier is not None:
                 if earlier != document.version:
                     _refuse(report, document.document_id, "one id twice with different text")
+                elif document != contents.documents[document.document_id]:
+                    _refuse(report, document.document_id, "one id twice with different fields")
                 continue
             seen[document.document_id] = document.version
             if _take(contents, document, report):
                 waiting.append(submission.text)
-            if sum(len(text) for text in waiting) > TEXT_BLOCK_BYTES:
+                size += len(submission.text)
+            if size > TEXT_BLOCK_BYTES:
                 texts.put(waiting)
                 waiting.clear()
+                size = 0
         texts.put(waiting)
         return set(seen)
 

@@ -145,7 +145,18 @@ class OpenLora:
 
     def _cite(self, claim: str, hit: Hit, evidence: Sequence[Evidence]) -> Cited:
         """The one or two sentences of ``hit`` that support ``claim`` best."""
-        spans = sorted((e.span for e in evidence if e.hit is hit), key=lambda s: s.start)
+        # By place and not by Hit: a sentence that two chunks share is evidence of the first alone.
+        chunk = hit.chunk
+        spans = sorted(
+            (
+                e.span
+                for e in evidence
+                if e.hit.chunk.document.document_id == chunk.document.document_id
+                and chunk.span.start <= e.span.start
+                and e.span.end <= chunk.span.end
+            ),
+            key=lambda s: (s.start, s.end),
+        )
         pairs = [Span(a.start, b.end) for a, b in pairwise(spans)]
         offered = [s for s in spans + pairs if s.end - s.start <= MAX_CITED_CODE_POINTS]
         title = hit.chunk.document.title
@@ -264,6 +275,8 @@ def check_question(question: Question) -> None:
         )
     if "\x00" in question.text:
         raise Invalid("a NUL character in the question", "take it out")
+    if any("\ud800" <= character <= "\udfff" for character in question.text):
+        raise Invalid("a lone surrogate in the question, which is no character", "take it out")
     if not 1 <= question.k <= MAX_K:
         raise Invalid("k out of range", f"give 1 to {MAX_K}")
 

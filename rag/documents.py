@@ -17,8 +17,9 @@ from pathlib import Path
 
 from footnote.addresses import Address
 from footnote.errors import Broken, NotFound, StorageFull, Unavailable
-from footnote.ids import version_of
+from footnote.ids import sha256, version_of
 from footnote.model import Chunk, Contributor, Document, Span
+from rag.sentences import open_fence
 
 _CATALOGUE = """
 CREATE TABLE documents (
@@ -216,6 +217,7 @@ class Texts:
             connection = self._database.connection()
             connection.execute("PRAGMA synchronous = FULL")
             with connection:
+                connection.execute(_TEXTS)  # a run killed while it made the file left none
                 connection.executemany(
                     "INSERT OR IGNORE INTO texts VALUES (?,?)",
                     ((version_of(text), text.encode("utf-8")) for text in texts),
@@ -233,16 +235,15 @@ class Texts:
             raise NotFound("no text of that version", "check the hash")
         stored = rows[0][0]
         assert isinstance(stored, bytes)
-        text = stored.decode("utf-8")
-        if version_of(text) != version:
+        if sha256(stored) != version:
             raise Broken(
                 "a stored text no longer matches its hash",
                 "restore texts.sqlite from a backup",
                 code="text-corrupt",
             )
-        return text
+        return stored.decode("utf-8")
 
 
 def chunk_of(chunk_id: int, document: Document, span: Span, text: str) -> Chunk:
     """The chunk that ``span`` cuts out of its document's whole ``text``."""
-    return Chunk(chunk_id, document, span, span.of(text))
+    return Chunk(chunk_id, document, span, span.of(text), open_fence(text, span.start))

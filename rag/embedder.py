@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -80,8 +82,9 @@ class SentenceTransformerEmbedder:
         progress.disable_progress_bar()
         path = _model_path(model)
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        if for_questions and device == "cpu":
-            torch.set_num_threads(1)  # two spinning OpenMP threads cost more than they give
+        # Two spinning OpenMP threads cost more than they give to one question.
+        self._threads = torch.get_num_threads() if device == "cpu" and not for_questions else 1
+        self._tokenizing = threading.Lock()
         half = not for_questions and (device != "cpu" or cpu_computes_bfloat16())
         dtype = torch.bfloat16 if half else torch.float32
         try:
@@ -136,27 +139,40 @@ class SentenceTransformerEmbedder:
         return vector
 
     def _encode(self, texts: list[str]) -> Vectors:
-        """Batches of equally long texts, longest first, so that little of a batch is padding.
-
-        The model's own ``encode`` sorts by characters; by tokens it is a third faster.
+        """Batches of equally long texts, longest first, so that little of a batch is padding, and
+        each batch on one thread: two batches side by side are half as fast again as one batch on
+        two threads.
         """
-        import torch
-
         tokens = self._tokenizer(texts, truncation=True, max_length=self._model.max_seq_length)
         lengths = [len(ids) for ids in tokens["input_ids"]]
         order = sorted(range(len(texts)), key=lambda i: -lengths[i])
+        batches = [order[i : i + BATCH_SIZE] for i in range(0, len(order), BATCH_SIZE)]
         vectors = np.empty((len(texts), self._dimension), np.float32)
-        with torch.inference_mode():
-            for start in range(0, len(order), BATCH_SIZE):
-                rows = order[start : start + BATCH_SIZE]
-                features = self._model.preprocess([texts[i] for i in rows])
-                moved = {
-                    name: value.to(self._device) if isinstance(value, torch.Tensor) else value
-                    for name, value in features.items()
-                }
-                embedded = self._model(moved)["sentence_embedding"].float()
-                vectors[rows] = torch.nn.functional.normalize(embedded, dim=1).cpu().numpy()
+
+        def embed(rows: list[int]) -> None:
+            vectors[rows] = self._forward([texts[i] for i in rows])
+
+        if len(batches) == 1:
+            embed(batches[0])
+        else:
+            with ThreadPoolExecutor(self._threads) as pool:
+                list(pool.map(embed, batches))
         return vectors
+
+    def _forward(self, texts: list[str]) -> Vectors:
+        import torch
+
+        torch.set_num_threads(1)
+        with self._tokenizing:  # the tokenizer may not be borrowed twice
+            features = self._model.preprocess(texts)
+        with torch.inference_mode():
+            moved = {
+                name: value.to(self._device) if isinstance(value, torch.Tensor) else value
+                for name, value in features.items()
+            }
+            embedded = self._model(moved)["sentence_embedding"].float()
+            normalised: Vectors = torch.nn.functional.normalize(embedded, dim=1).cpu().numpy()
+        return normalised
 
 
 def cpu_computes_bfloat16() -> bool:

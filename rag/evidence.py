@@ -12,9 +12,9 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from footnote.model import Hit, Span
+from footnote.model import Chunk, Hit, Span
 from rag.lexical import content_terms, terms
-from rag.sentences import Kind, sentences
+from rag.sentences import Kind, Sentence, sentences
 
 MIN_WORDS = 4
 TITLE_WEIGHT = 0.5
@@ -82,7 +82,7 @@ def find_evidence(
     found: dict[tuple[str, Span], Evidence] = {}
     for hit in hits:
         title = set(terms(hit.chunk.document.title))
-        for span in _statements(hit.chunk.text):
+        for span in _statements(hit.chunk):
             text = span.of(hit.chunk.text)
             coverage = _coverage(weights, set(terms(text)), title)
             place = Span(hit.chunk.span.start + span.start, hit.chunk.span.start + span.end)
@@ -130,14 +130,26 @@ def _coverage(weights: dict[str, float], present: set[str], title: set[str]) -> 
     return covered / total
 
 
-def _statements(text: str) -> list[Span]:
+def _statements(chunk: Chunk) -> list[Span]:
     """The sentences that say something, without list bullets; all units where there is none."""
-    units = sentences(text)
+    text, units = chunk.text, _units(chunk)
     spoken = [
         _without_bullet(text, unit.span) for unit in units if unit.kind in (Kind.PROSE, Kind.LIST)
     ]
     stated = [span for span in spoken if len(_WORD.findall(span.of(text))) >= MIN_WORDS]
     return stated or [unit.span for unit in units]
+
+
+def _units(chunk: Chunk) -> list[Sentence]:
+    """The sentences of a chunk, read as the inside of the code block that it begins in."""
+    if chunk.open_fence is None:
+        return sentences(chunk.text)
+    opening = chunk.open_fence + "\n"
+    moved = (
+        (Span(max(u.span.start - len(opening), 0), u.span.end - len(opening)), u.kind)
+        for u in sentences(opening + chunk.text)
+    )
+    return [Sentence(span, kind) for span, kind in moved if span.end > 0]
 
 
 def _without_bullet(text: str, span: Span) -> Span:

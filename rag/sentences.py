@@ -34,6 +34,7 @@ class Sentence:
 
 
 _FENCE = re.compile(r"[ \t]*(```|~~~)")
+_FENCE_LINE = re.compile(r"^[ \t]*(```|~~~)", re.MULTILINE)
 _ATX_HEADING = re.compile(r"[ ]{0,3}#{1,6}\s")
 _UNDERLINE = re.compile(r"([=\-~^\"'`#*+.:_])\1{2,}[ \t]*")
 _BULLET = re.compile(r"[ \t]*(?:[-*+•‣]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])[ \t]+")
@@ -77,6 +78,17 @@ def sentences(text: str) -> list[Sentence]:
         for span in spans:
             found.extend(Sentence(piece, block.kind) for piece in _pieces(text, span))
     return found
+
+
+def open_fence(text: str, start: int) -> str | None:
+    """The mark of the fenced code block that the code point at ``start`` lies in, if any."""
+    fence: str | None = None
+    for match in _FENCE_LINE.finditer(text, 0, start):
+        if fence is None:
+            fence = match.group(1)
+        elif fence == match.group(1):
+            fence = None
+    return fence
 
 
 def sentence_spans(text: str) -> list[Span]:

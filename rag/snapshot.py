@@ -170,17 +170,46 @@ def read_manifest(folder: Path) -> Manifest:
 def published_names(folder: DatanetFolder) -> list[str]:
     """The folder names of published snapshots, newest first."""
     try:
-        return folder.current.read_text().split()
+        return folder.current.read_text("utf-8", errors="replace").split()
     except FileNotFoundError:
         return []
 
 
 def current_manifest(folder: DatanetFolder) -> Manifest | None:
-    """The manifest of the newest readable snapshot, or None before the first."""
+    """The manifest of the newest snapshot whose catalogue is whole, or None before the first.
+
+    Raises:
+        Broken: there are snapshots, and no catalogue is whole.
+    """
     for name in published_names(folder):
         with suppress(Broken):
-            return read_manifest(folder.snapshots / name)
+            manifest = read_manifest(folder.snapshots / name)
+            if is_whole(folder.snapshots / name, manifest, CATALOGUE):
+                return manifest
+    if folder.current.exists():
+        raise _nothing_whole(folder)
     return None
+
+
+def is_whole(path: Path, manifest: Manifest, part: str) -> bool:
+    """Whether the files of one part of the snapshot in ``path`` all match their hashes."""
+
+    def of_part(names: Iterable[str]) -> set[str]:
+        return {name for name in names if name == part or name.startswith(part + "/")}
+
+    files = manifest.body["files"]
+    names = of_part(files)
+    return names == of_part(_file_names(path)) and all(
+        _file_sha256(path / name) == files[name] for name in names
+    )
+
+
+def _nothing_whole(folder: DatanetFolder) -> Broken:
+    return Broken(
+        f"no snapshot of {folder.name} is whole",
+        "run footnote rebuild, or restore it from a backup",
+        code="index-corrupt",
+    )
 
 
 def open_current(folder: DatanetFolder) -> Snapshot:
@@ -191,16 +220,14 @@ def open_current(folder: DatanetFolder) -> Snapshot:
         Broken: none of them is whole.
     """
     names = published_names(folder)
-    if not names:
+    if not names and not folder.current.exists():
         raise NotFound("no such Datanet", "list them with footnote datanets")
     for name in names:
         try:
             return _open(folder, folder.snapshots / name)
         except Broken as error:
             log.error("datanet %s: snapshot %s is damaged: %s", folder.name, name, error.what)
-    raise Broken(
-        f"no snapshot of {folder.name} is whole", "run footnote rebuild", code="index-corrupt"
-    )
+    raise _nothing_whole(folder)
 
 
 def _open(folder: DatanetFolder, path: Path) -> Snapshot:

@@ -86,6 +86,8 @@ class VectorIndex:
         index = faiss.IndexIDMap2(inner)
         for ids, vectors in blocks():
             index.add_with_ids(vectors, ids)
+        if kind is VectorKind.IVF_SQ8:
+            inner.make_direct_map()  # else no vector can be read back by its id
         return cls(index, kind)
 
     @classmethod

@@ -106,6 +106,10 @@ class Chain(Protocol):
     def is_ledger(self, ledger: Ledger) -> bool:
         """Whether this chain holds that very deployment."""
 
+    def contradicts(self, ledger: Ledger) -> bool:
+        """Whether this chain can never hold that deployment, though it has the Ledger's chain id;
+        a node that has not reached its block yet contradicts nothing."""
+
     def cursor(self, ledger: Ledger, datanet_id: bytes, block: Block) -> int: ...
     def batch_at(
         self, ledger: Ledger, datanet_id: bytes, first: int, block: Block
@@ -115,6 +119,7 @@ class Chain(Protocol):
     ) -> dict[Address, int]: ...
     def max_batch(self, ledger: Ledger) -> int: ...
     def nonce(self, account: Address, block: Block) -> int: ...
+    def balance(self, account: Address) -> int: ...
     def fees(self) -> Fees: ...
     def settle_gas(self, ledger: Ledger, datanet_id: bytes, batch: Batch, sender: Address) -> int:
         """The gas that settling would take now.
@@ -200,12 +205,32 @@ class EvmChain:
         identity = self.identity()
         if (identity.chain_id, identity.genesis_hash) != (ledger.chain_id, ledger.genesis_hash):
             return False
-        with _translated():
-            try:
-                block = self._web3.eth.get_block(ledger.deployment_block)
-            except BlockNotFound:
-                return False
-            return bytes(block["hash"]) == ledger.deployment_block_hash
+        deployment = self._block(ledger.deployment_block)
+        return deployment is not None and bytes(deployment["hash"]) == ledger.deployment_block_hash
+
+    def contradicts(self, ledger: Ledger) -> bool:
+        identity = self.identity()
+        if identity.chain_id != ledger.chain_id:
+            return False
+        if identity.genesis_hash != ledger.genesis_hash:
+            return True
+        deployment = self._block(ledger.deployment_block)
+        return (
+            deployment is not None and bytes(deployment["hash"]) != ledger.deployment_block_hash
+        )
+
+    def confirms(self, ledger: Ledger) -> bool:
+        """Whether this chain holds that deployment, and all else that ``ledger`` says of it is so:
+        registry, token and time are no part of a Ledger's id."""
+        if not self.is_ledger(ledger):
+            return False
+        pool = self._pool(ledger).functions
+        registry, token = (self._read(f(), "latest") for f in (pool.registry, pool.token))
+        return (
+            str(registry) == format_address(ledger.registry)
+            and str(token) == format_address(ledger.token)
+            and self.timestamp(ledger.deployment_block) == ledger.created_at
+        )
 
     def cursor(self, ledger: Ledger, datanet_id: bytes, block: Block) -> int:
         return int(self._read(self._pool(ledger).functions.cursor(datanet_id), block))
@@ -411,6 +436,13 @@ class EvmChain:
         raise Unavailable("a transaction was not final in time", "look at it on the chain")
 
     # Plumbing
+
+    def _block(self, number: int) -> Any:
+        with _translated():
+            try:
+                return self._web3.eth.get_block(number)
+            except BlockNotFound:
+                return None
 
     def _pool(self, ledger: Ledger) -> Any:
         return self._web3.eth.contract(Web3.to_checksum_address(ledger.pool), abi=self._pool_abi)

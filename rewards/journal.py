@@ -703,11 +703,7 @@ class Journal:
                     priority_fee=str(attempt.priority_fee),
                 )
             )
-            connection.execute(
-                batches.update()
-                .where(batches.c.batch_id == planned.batch_id)
-                .values(stage="signed")
-            )
+            connection.execute(_unless_final(planned).values(stage="signed"))
         return SignedBatch(nonced, (*earlier, attempt))
 
     def mark_sent(self, signed: SignedBatch, at: float) -> SentBatch:
@@ -717,11 +713,7 @@ class Journal:
                 .where(attempts.c.tx_hash == signed.latest.tx_hash)
                 .values(sent_at=at)
             )
-            connection.execute(
-                batches.update()
-                .where(batches.c.batch_id == signed.nonced.planned.batch_id)
-                .values(stage="sent")
-            )
+            connection.execute(_unless_final(signed.nonced.planned).values(stage="sent"))
         return SentBatch(signed)
 
     def mark_mined(self, sent: SentBatch, tx_hash: bytes | None) -> MinedBatch:
@@ -743,9 +735,7 @@ class Journal:
 
     def _update(self, planned: PlannedBatch, **values: Any) -> None:
         with self._writing() as connection:
-            connection.execute(
-                batches.update().where(batches.c.batch_id == planned.batch_id).values(**values)
-            )
+            connection.execute(_unless_final(planned).values(**values))
 
 
 class Issue:
@@ -881,7 +871,11 @@ def _engine(url: str) -> Engine:
         raise Broken("this journal is not SQLite", "set FOOTNOTE_JOURNAL_URL to sqlite:///PATH")
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(parsed, connect_args={"timeout": 30, "check_same_thread": False})
+    engine = sa.create_engine(
+        parsed,
+        connect_args={"timeout": 30, "check_same_thread": False},
+        hide_parameters=True,  # its errors are logged, and parameters hold questions and answers
+    )
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _: Any) -> None:
@@ -1011,6 +1005,14 @@ def _stored_receipt(connection: Connection, row: RowMapping) -> StoredReceipt:
         row["signature"],
         None if row["signer"] is None else Address(row["signer"]),
         tuple(line_from_json(body) for (body,) in bodies),
+    )
+
+
+def _unless_final(planned: PlannedBatch) -> sa.Update:
+    """A change of a Batch that leaves a final one alone: what a slow worker read before another one
+    finished must not open it again."""
+    return batches.update().where(
+        batches.c.batch_id == planned.batch_id, batches.c.stage != "final"
     )
 
 

@@ -34,6 +34,7 @@ class Recorder:
     journal: Journal
     key: Key | None
     clock: Callable[[], float] = time.time
+    new_salt: Callable[[], bytes] = lambda: secrets.token_bytes(32)
 
     def record(self, answer: Answer, retry: Retry | None = None) -> dict[str, Any]:
         """Commit ``answer`` with its receipt; returns the answer object, durable by then.
@@ -57,7 +58,7 @@ class Recorder:
                     owed = unpaid(answer)
                 else:
                     owed = owed_for(answer, head.policy, issue.spent(day))
-                salt = secrets.token_bytes(32)
+                salt = self.new_salt()
                 message = _message(answer, head, owed, salt, issued_at)
                 receipt = self._signed(answer, head, owed, message)
                 body = answer_object(answer, receipt, salt)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from footnote.addresses import format_address
 from footnote.errors import Broken, Unavailable
 from rewards.batch import (
     Attempt,
@@ -184,19 +185,25 @@ class Settler:
         return self.journal.plan(planned)
 
     def _take_nonce(self, registration: Registration, planned: PlannedBatch) -> OpenBatch:
-        """Own a nonce, once the pool would take the Batch now."""
+        """Own a nonce, once the pool would take the Batch now and its gas can be paid."""
         try:
-            self.chain.settle_gas(
+            gas = self.chain.settle_gas(
                 registration.ledger, registration.datanet_id, planned.batch, self.key.address
             )
         except Reverted as refusal:
-            reason = f"{refusal.name}: {refusal.what_to_do}"
-            if planned.held != reason:
-                log.warning("%s: batch held: %s", planned.datanet, reason)
-                self.journal.hold(planned, reason)
-            return planned
+            return self._held(planned, f"{refusal.name}: {refusal.what_to_do}")
+        if self.chain.balance(self.key.address) < gas * self.chain.fees().max_fee:
+            account = format_address(self.key.address)
+            return self._held(planned, f"NoGas: send coin for gas to {account}")
         nonce = self.chain.nonce(self.key.address, "latest")
         return self.journal.take_nonce(planned, self.key.address, nonce) or planned
+
+    def _held(self, planned: PlannedBatch, reason: str) -> PlannedBatch:
+        """It waits where it is; said once for each reason."""
+        if planned.held != reason:
+            log.warning("%s: batch held: %s", planned.datanet, reason)
+            self.journal.hold(planned, reason)
+        return planned
 
     def _sign(self, registration: Registration, nonced: NoncedBatch) -> OpenBatch:
         if nonced.key != self.key.address:
@@ -264,11 +271,17 @@ class Settler:
             return self.journal.adopt(
                 other, self.chain.settlement_tx(registration.ledger, found.batch_id)
             )
-        hashes = [attempt.tx_hash for attempt in sent.signed.attempts]
-        tx_hash = next((h for h in hashes if self.chain.receipt(h) is not None), None)
-        if tx_hash is None:
-            tx_hash = self.chain.settlement_tx(registration.ledger, found.batch_id)
-        return self.journal.mark_mined(sent, tx_hash)
+        return self.journal.mark_mined(sent, self._settled_by(registration, sent, found))
+
+    def _settled_by(
+        self, registration: Registration, sent: SentBatch, found: OnChainBatch
+    ) -> bytes | None:
+        """The transaction that did it: one of ours that succeeded, else somebody else's."""
+        for attempt in sent.signed.attempts:
+            receipt = self.chain.receipt(attempt.tx_hash)
+            if receipt is not None and receipt.succeeded:
+                return attempt.tx_hash
+        return self.chain.settlement_tx(registration.ledger, found.batch_id)
 
     def _resend(self, registration: Registration, signed: SignedBatch) -> OpenBatch:
         """The same bytes again, and, where that is within the ceiling, a replacement for more."""

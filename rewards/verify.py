@@ -74,7 +74,7 @@ def verify_receipt(
     checks.append(_definitions(saved, parsed.message))
     checks.append(_lines(parsed, saved))
     checks.extend(_spans(parsed.lines, text_of))
-    checks.append(_ledger(parsed))
+    checks.append(_ledger(parsed, chain))
     checks.append(_signature(saved, parsed, chain))
     checks.append(_proof(saved, parsed, chain))
     return checks
@@ -220,13 +220,16 @@ def _spans(lines: Sequence[Line], text_of: TextOf) -> list[Check]:
     return checks
 
 
-def _ledger(parsed: _Parsed) -> Check:
+def _ledger(parsed: _Parsed, chain: EvmChain | None) -> Check:
     name = "the ledger is the signed one"
     ledger, message = parsed.ledger, parsed.message
     if ledger is None:
         return Check(name, message.ledger_id == ZERO_HASH, "no chain: nothing is owed")
-    same = ledger.ledger_id == message.ledger_id and ledger.domain == parsed.domain
-    return Check(name, same)
+    if ledger.ledger_id != message.ledger_id or ledger.domain != parsed.domain:
+        return Check(name, False)
+    if chain is None:
+        return Check(name, None, "no chain was asked")
+    return Check(name, chain.confirms(ledger), "as the chain has it")
 
 
 def _signature(saved: Mapping[str, Any], parsed: _Parsed, chain: EvmChain | None) -> Check:

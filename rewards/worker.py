@@ -73,14 +73,13 @@ class Worker:
         return busy
 
     def _live_ledgers(self) -> set[bytes]:
-        """The Ledgers that this very chain holds; one it claims to be and is not is given up."""
-        identity = self.settler.chain.identity()
+        """The Ledgers that this very chain holds; one that it can never hold is given up."""
         live = set()
         for ledger in self.settler.journal.ledgers():
             if self.settler.chain.is_ledger(ledger):
                 live.add(ledger.ledger_id)
                 self._note_claims(ledger)
-            elif ledger.chain_id == identity.chain_id:
+            elif self.settler.chain.contradicts(ledger):
                 self._lose(ledger)
         return live
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,8 @@ import pytest
 from cli.stack import Stack, anvil_path, clean_environment, free_port, redis_path
 from footnote.errors import Misconfigured
 from rag.embedder import SentenceTransformerEmbedder
+from rewards.chain import EvmChain
+from tests.money import Pool, deployed
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -93,3 +96,21 @@ def home(tmp_path: Path) -> Iterator[Path]:
     path.mkdir()
     yield path
     shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def instant_pool(stack: Stack) -> Pool:
+    """A pool on a chain where every transaction is mined at once and final at once."""
+    past = int(time.time()) - 10_000  # a block for each transaction: its clock runs ahead
+    url = start_chain(stack, "--timestamp", str(past))
+    return deployed(url, EvmChain(url, confirmations=0))
+
+
+@pytest.fixture(scope="session")
+def final_pool(stack: Stack) -> Pool:
+    """A pool on a chain with five blocks a second and a ``finalized`` tag two blocks behind."""
+    past = int(time.time()) - 10_000
+    url = start_chain(
+        stack, "--timestamp", str(past), "--block-time", "0.2", "--slots-in-an-epoch", "1"
+    )
+    return deployed(url, EvmChain(url))

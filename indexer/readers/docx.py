@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 from docx import Document as open_docx
-from docx.opc.exceptions import OpcError
 from docx.table import Table
 
+from indexer.readers.plain import stem
 from indexer.readers.submission import Submission
 
 _MAX_UNPACKED_BYTES = 100_000_000
@@ -20,9 +21,17 @@ def read(name: str, data: bytes) -> Submission:
         with ZipFile(io.BytesIO(data)) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > _MAX_UNPACKED_BYTES:
                 raise ValueError("a Word document that unpacks beyond 100 MB")
-        document = open_docx(io.BytesIO(data))
-    except (BadZipFile, OpcError, KeyError, SyntaxError) as error:
+    except (BadZipFile, NotImplementedError) as error:
         raise ValueError("a damaged Word document") from error
+    try:
+        title, text = _read(open_docx(io.BytesIO(data)))
+    except Exception as error:  # python-docx lets through what zipfile, lxml and zlib raise
+        raise ValueError("a damaged Word document") from error
+    return Submission(name, text, {}, title or stem(name))
+
+
+def _read(document: Any) -> tuple[str, str]:
+    """Title and text."""
     parts = []
     for item in document.iter_inner_content():
         if isinstance(item, Table):
@@ -30,5 +39,4 @@ def read(name: str, data: bytes) -> Submission:
         else:
             parts.append(item.text)
     title = (document.core_properties.title or "").strip()
-    text = "\n\n".join(part for part in parts if part.strip())
-    return Submission(name, text, {"title": title or name.rsplit("/", 1)[-1].rsplit(".", 1)[0]})
+    return title, "\n\n".join(part for part in parts if part.strip())

@@ -139,14 +139,12 @@ class FolderSettings:
             fields.update(settings.get("defaults", {}))
             name = file.path.relative_to(folder).as_posix()
             specific.update(settings.get("files", {}).get(name, {}))
-        own = dict(submission.fields)
-        if "title" in specific:
-            own.pop("title", None)
-        merged = {**fields, **specific, **own}
+        own = {key: value for key, value in submission.fields.items() if value is not None}
+        renamed = "id" in specific and "id" not in own
         return replace(
             submission,
-            document_id=str(specific.get("id", submission.document_id)),
-            fields=merged,
+            document_id=str(specific["id"]) if renamed else submission.document_id,
+            fields={**fields, **specific, **own},
         )
 
     def _settings(self, folder: Path) -> Mapping[str, Any]:
@@ -158,4 +156,14 @@ class FolderSettings:
                 self._read[folder] = {}
             except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
                 raise Invalid(f"{path} is not valid TOML", f"mend it: {error}") from error
+            _check_settings(path, self._read[folder])
         return self._read[folder]
+
+
+def _check_settings(path: Path, settings: Mapping[str, Any]) -> None:
+    files = settings.get("files", {})
+    tables = [settings.get("defaults", {}), *(files.values() if isinstance(files, dict) else [0])]
+    if not all(isinstance(table, dict) for table in tables):
+        raise Invalid(
+            f"{path} is not laid out as it must be", 'use [defaults] and [files."name"] tables'
+        )

@@ -22,7 +22,7 @@ def split_front_matter(text: str) -> tuple[Mapping[str, Any], str]:
         return {}, text
     try:
         fields = yaml.safe_load(match.group(1) or "")
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ValueError("its front matter is not valid YAML") from error
     if fields is None:
         return {}, text[match.end() :]

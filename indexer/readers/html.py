@@ -6,7 +6,7 @@ import re
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from indexer.readers.plain import decode
+from indexer.readers.plain import decode, stem
 from indexer.readers.submission import Submission
 
 _INVISIBLE = ["script", "style", "noscript", "template", "svg", "nav", "iframe", "head"]
@@ -29,7 +29,7 @@ def read(name: str, data: bytes) -> Submission:
             node.decompose()
     root = tree.body
     text = _text(root) if root is not None else ""
-    return Submission(name, text, {"title": title or name.rsplit("/", 1)[-1].rsplit(".", 1)[0]})
+    return Submission(name, text, {}, title or stem(name))
 
 
 def _text(root: LexborNode) -> str:
@@ -52,5 +52,5 @@ def _text(root: LexborNode) -> str:
             stack.append((block, verbatim))
             children = list(node.iter(include_text=True))
             stack.extend((child, verbatim) for child in reversed(children))
-    lines = re.sub(r"[ \t]*\n[ \t]*", "\n", "".join(parts))
+    lines = re.sub(r"(?:(?<![ \t])[ \t]++)?\n[ \t]*+", "\n", "".join(parts))
     return re.sub(r"\n{3,}", "\n\n", lines).strip()

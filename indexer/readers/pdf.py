@@ -6,11 +6,16 @@ import io
 import logging
 
 from pypdf import PdfReader
-from pypdf.errors import PyPdfError
+from pypdf.errors import DependencyError
 
+from indexer.readers.plain import stem
 from indexer.readers.submission import Submission
 
 logging.getLogger("pypdf").setLevel(logging.ERROR)
+
+
+class _Encrypted(ValueError):
+    """Its reason tells what to do."""
 
 
 def read(name: str, data: bytes) -> Submission:
@@ -22,12 +27,16 @@ def read(name: str, data: bytes) -> Submission:
     try:
         reader = PdfReader(io.BytesIO(data))
         if reader.is_encrypted and not reader.decrypt(""):
-            raise ValueError("an encrypted PDF; save it without a password")
+            raise _Encrypted("an encrypted PDF; save it without a password")
         pages = [page.extract_text().strip() for page in reader.pages]
         title = (reader.metadata.title or "").strip() if reader.metadata else ""
-    except (PyPdfError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
+    except _Encrypted:
+        raise
+    except DependencyError as error:  # a cipher that pypdf leaves to another library
+        raise ValueError("an encrypted PDF; save it without a password") from error
+    except Exception as error:  # pypdf lets through what its decoders raise
         raise ValueError("a damaged PDF") from error
     text = "\n\n".join(page for page in pages if page)
     if not text:
         raise ValueError("a PDF without text, such as a scan; run text recognition first")
-    return Submission(name, text, {"title": title or name.rsplit("/", 1)[-1].rsplit(".", 1)[0]})
+    return Submission(name, text, {}, title or stem(name))

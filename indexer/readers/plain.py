@@ -7,8 +7,8 @@ import re
 from indexer.readers.front_matter import split_front_matter
 from indexer.readers.submission import Submission
 
-_MARKDOWN_TITLE = re.compile(r"^#\s+(.+?)\s*#*\s*$", re.MULTILINE)
-_UNDERLINED_TITLE = re.compile(r"\A\s*(?:([=*#-])\1+\s*\n)?[ \t]*(\S[^\n]*)\n([=*#-])\3{2,}\s*\n")
+_MARKDOWN_TITLE = re.compile(r"^#[ \t]+(\S.*)$", re.MULTILINE)
+_UNDERLINE = re.compile(r"([=*#-])\1{2,}")
 
 
 def decode(data: bytes) -> str:
@@ -22,14 +22,24 @@ def decode(data: bytes) -> str:
 def read(name: str, data: bytes) -> Submission:
     """A text file; its title is the one given, else its first heading, else its name."""
     fields, text = split_front_matter(decode(data))
-    if "title" not in fields:
-        fields = {**fields, "title": _heading(text) or name.rsplit("/", 1)[-1].rsplit(".", 1)[0]}
-    return Submission(str(fields.get("id", name)), text, fields)
+    given = fields.get("id")
+    document_id = name if given is None else str(given)
+    return Submission(document_id, text, fields, _heading(text) or stem(name))
+
+
+def stem(name: str) -> str:
+    """A file's name without folders and ending."""
+    return name.rsplit("/", 1)[-1].rsplit(".", 1)[0]
 
 
 def _heading(text: str) -> str | None:
-    if match := _MARKDOWN_TITLE.search(text[:4_000]):
-        return match.group(1)
-    if match := _UNDERLINED_TITLE.match(text):
-        return match.group(2).strip()
+    head = text[:4_000]
+    for match in _MARKDOWN_TITLE.finditer(head):
+        if title := match.group(1).strip().rstrip("#").rstrip():
+            return title
+    lines = [line.strip() for line in head.strip().splitlines()[:3]]
+    if len(lines) > 1 and _UNDERLINE.fullmatch(lines[0]):
+        del lines[0]
+    if len(lines) > 1 and lines[0] and _UNDERLINE.fullmatch(lines[1]):
+        return lines[0]
     return None

@@ -9,11 +9,13 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One document as submitted. ``fields`` may hold title, url, license and contributors."""
+    """One document as submitted. ``fields`` may hold id, title, url, license and contributors;
+    ``heading`` is its title where nobody gives one."""
 
     document_id: str
     text: str
     fields: Mapping[str, Any]
+    heading: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,107 @@
+"""Refits the logistic model behind an answer's confidence.
+
+    python -m bench.calibrate CORPUS_DIR
+
+Asks every question of a labelled corpus with unanswerable ones among them, and those in
+``handbook_questions.jsonl`` over the example Datanet (each of those weighs three), fits, and prints
+the weights for ``rag.evidence.Calibration``, the area under the curve (ten-fold), and what refusing
+at several bars would do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import cross_val_predict
+
+from bench.answers import labelled
+from indexer.admission import Defaults
+from indexer.ingest import Indexer
+from indexer.readers.files import find_files
+from rag.datanets import datanet_folder
+from rag.embedder import SentenceTransformerEmbedder
+from rag.evidence import find_evidence, signals
+from rag.library import Library
+from rag.retriever import retrieve
+
+HERE = Path(__file__).resolve().parent
+HANDBOOK_WEIGHT = 3.0
+K = 8
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("corpus", type=Path)
+    corpus = parser.parse_args().corpus
+    rows = (HERE / "handbook_questions.jsonl").read_text().splitlines()
+    handbook = [(row["question"], bool(row["document"])) for row in map(json.loads, rows)]
+    asked = [(question, bool(documents)) for question, documents in labelled(corpus)]
+    with tempfile.TemporaryDirectory() as home:
+        library = Library(Path(home))
+        for name, path in (
+            ("corpus", corpus / "documents.jsonl"),
+            ("handbook", HERE.parent / "examples" / "handbook"),
+        ):
+            print(f"ingesting {name}", file=sys.stderr)
+            indexer = Indexer(
+                datanet_folder(Path(home), name),
+                Path(home) / "cache.sqlite",
+                SentenceTransformerEmbedder(for_questions=False),
+                5_000_000,
+            )
+            indexer.ingest(find_files([path]), Defaults())
+        embedder = SentenceTransformerEmbedder(for_questions=True)
+        features = _features(library, embedder, "corpus", [q for q, _ in asked])
+        more = _features(library, embedder, "handbook", [q for q, _ in handbook])
+    labels = np.array([answerable for _, answerable in asked])
+    model = LogisticRegression(C=10.0)
+    held_out = cross_val_predict(model, features, labels, cv=10, method="predict_proba")[:, 1]
+    model.fit(
+        np.vstack([features, more]),
+        np.concatenate([labels, [answerable for _, answerable in handbook]]),
+        sample_weight=[1.0] * len(asked) + [HANDBOOK_WEIGHT] * len(handbook),
+    )
+    confidence = model.predict_proba(features)[:, 1]
+    similarity, passage, sentence = model.coef_[0]
+    result = {
+        "bias": round(float(model.intercept_[0]), 2),
+        "similarity": round(float(similarity), 2),
+        "passage_coverage": round(float(passage), 2),
+        "sentence_coverage": round(float(sentence), 2),
+        "area_under_curve": round(float(roc_auc_score(labels, held_out)), 4),
+        "bars": [
+            {
+                "bar": bar,
+                "answerable_refused": round(float((confidence[labels] < bar).mean()), 3),
+                "unanswerable_refused": round(float((confidence[~labels] < bar).mean()), 3),
+            }
+            for bar in (0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
+        ],
+    }
+    print(json.dumps(result))
+
+
+def _features(
+    library: Library, embedder: SentenceTransformerEmbedder, datanet: str, questions: list[str]
+) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """Shape (questions, 3)."""
+    snapshot = library.snapshot(datanet)
+    found = []
+    for question in questions:
+        hits = retrieve(snapshot, embedder, question, K)
+        rarity = snapshot.lexical.rarity
+        evidence = find_evidence(question, hits, rarity)
+        one = signals(question, hits, evidence, rarity)
+        found.append((one.similarity, one.passage_coverage, one.sentence_coverage))
+    return np.array(found)
+
+
+if __name__ == "__main__":
+    main()

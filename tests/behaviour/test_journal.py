@@ -1,0 +1,657 @@
+"""The journal: gap-free, durable, all or nothing, under threads, processes and kills."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from footnote.errors import Broken, Invalid, Misconfigured, NotFound, StorageFull
+from footnote.ids import keccak, sha256
+from rewards.batch import (
+    Attempt,
+    Batch,
+    FinalBatch,
+    MinedBatch,
+    NoncedBatch,
+    Payout,
+    PlannedBatch,
+    SentBatch,
+    SignedBatch,
+    batch_of,
+)
+from rewards.journal import Journal, Retry, StoredReceipt
+from rewards.keys import recover
+from rewards.ledger import Ledger, Registration, SignerTerm
+from rewards.owed import Spent
+from rewards.policy import Policy
+from rewards.receipt import citations_root
+from rewards.record import Recorder, with_live_status
+from tests.money import (
+    FAR,
+    address,
+    answer,
+    document,
+    journal_at,
+    key_of,
+    paying,
+    refusal,
+    supported,
+)
+
+SIGNER = key_of("journal signer")
+LEDGER_ID = FAR.ledger_id
+UNLIMITED = Policy(daily_budget=None, daily_limit_per_address=None)
+
+
+def registration(ledger: Ledger = FAR, datanet: str = "eips") -> Registration:
+    terms = (SignerTerm(SIGNER.address, 1_700_000_000),)
+    return Registration(datanet, ledger, sha256(datanet.encode()), address(80), terms)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    opened = journal_at(tmp_path)
+    opened.add_ledger(FAR)
+    opened.register(registration())
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def recorder(journal: Journal) -> Recorder:
+    return Recorder(journal, SIGNER)
+
+
+def stored(journal: Journal, ledger_id: bytes = LEDGER_ID) -> list[StoredReceipt]:
+    return journal.receipts(ledger_id, "eips", 0, 10_000)
+
+
+def assert_whole(journal: Journal, count: int, ledger_id: bytes = LEDGER_ID) -> None:
+    """Numbers without gaps, each receipt naming the one before, signed, its lines hashed."""
+    found = stored(journal, ledger_id)
+    assert [receipt.message.seq for receipt in found] == list(range(count))
+    previous = bytes(32)
+    for receipt in found:
+        assert receipt.message.previous == previous
+        previous = receipt.message.digest(receipt.domain)
+        assert receipt.digest == previous
+        assert citations_root(receipt.lines) == receipt.message.citations_root
+        assert receipt.signature is not None
+        assert recover(receipt.digest, receipt.signature) == SIGNER.address
+        assert journal.answer(receipt.answer_id)["receipt"]["seq"] == receipt.message.seq
+    assert journal.next_seq(ledger_id, "eips") == count
+
+
+# Numbers
+
+
+def in_threads(count: int, work: Callable[[int], object]) -> None:
+    failed: list[BaseException] = []
+
+    def run(number: int) -> None:
+        try:
+            work(number)
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=run, args=(n,)) for n in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed, failed
+
+
+def test_seq_has_no_gaps_and_no_doubles_under_many_threads(
+    journal: Journal, recorder: Recorder
+) -> None:
+    in_threads(12, lambda n: [recorder.record(paying(n + 1)) for _ in range(5)])
+    assert_whole(journal, 60)
+
+
+RECORDING = """
+import sys
+from pathlib import Path
+from rewards.record import Recorder
+from tests.behaviour.test_journal import SIGNER
+from tests.money import journal_at, paying
+recorder = Recorder(journal_at(Path(sys.argv[1])), SIGNER)
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(int(sys.argv[2])):
+    recorder.record(paying())
+    print("done", flush=True)
+"""
+
+
+def recording(folder: Path, count: int) -> subprocess.Popen[str]:
+    """Another process that records answers once it is told to."""
+    return subprocess.Popen(
+        [sys.executable, "-c", RECORDING, str(folder), str(count)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def go(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.write("go\n")
+    process.stdin.flush()
+
+
+def line_from(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def test_seq_has_no_gaps_and_no_doubles_under_several_processes(
+    journal: Journal, recorder: Recorder, tmp_path: Path
+) -> None:
+    processes = [recording(tmp_path, 10) for _ in range(2)]
+    for process in processes:
+        assert line_from(process) == "ready"
+    for process in processes:
+        go(process)
+    in_threads(4, lambda n: [recorder.record(paying(n + 1)) for _ in range(5)])
+    for process in processes:
+        process.communicate()
+        assert process.returncode == 0
+    assert_whole(journal, 40)
+
+
+def test_what_a_killed_process_was_told_is_recorded_stays_and_nothing_half(
+    journal: Journal, tmp_path: Path
+) -> None:
+    process = recording(tmp_path, 10_000)
+    assert line_from(process) == "ready"
+    go(process)
+    told = 0
+    while told < 7:
+        assert line_from(process) == "done"
+        told += 1
+    process.kill()
+    rest, _ = process.communicate()
+    told += rest.count("done")
+    count = journal.next_seq(LEDGER_ID, "eips")
+    assert told <= count <= told + 1
+    assert_whole(journal, count)
+
+
+OPENING = """
+import sys
+from rewards.journal import Journal
+print("ready", flush=True)
+sys.stdin.readline()
+Journal(f"sqlite:///{sys.argv[1]}/journal.sqlite").check()
+"""
+
+
+def test_several_processes_may_open_a_new_journal_at_once(tmp_path: Path) -> None:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", OPENING, str(tmp_path)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for _ in range(4)
+    ]  # fmt: skip
+    for process in processes:
+        assert line_from(process) == "ready"
+    for process in processes:
+        go(process)
+    for process in processes:
+        _, said = process.communicate()
+        assert process.returncode == 0, said
+
+
+def test_many_threads_may_open_a_new_journal_at_once(tmp_path: Path) -> None:
+    for round_ in range(5):
+        folder = tmp_path / str(round_)
+        in_threads(8, lambda n, folder=folder: journal_at(folder).check())  # type: ignore[misc]
+
+
+def test_each_datanet_has_its_own_numbers(journal: Journal, recorder: Recorder) -> None:
+    journal.register(registration(datanet="rfcs"))
+    for name in ("eips", "rfcs", "eips"):
+        recorder.record(paying(1, name))
+    assert journal.next_seq(LEDGER_ID, "eips") == 2
+    assert journal.next_seq(LEDGER_ID, "rfcs") == 1
+
+
+def test_a_new_ledger_begins_its_own_numbers_and_history_stays_where_it_is(
+    journal: Journal, recorder: Recorder
+) -> None:
+    recorder.record(paying())
+    recorder.record(paying())
+    other = replace(FAR, pool=address(95), created_at=FAR.created_at + 1)
+    journal.add_ledger(other)
+    journal.register(registration(other))
+    body = recorder.record(paying())
+    assert body["receipt"]["seq"] == 0
+    assert_whole(journal, 2)
+    assert_whole(journal, 1, other.ledger_id)
+
+
+# Idempotency
+
+
+def retry(key: str, body: bytes = b"body", caller: str = "anonymous") -> Retry:
+    return Retry(caller, key, sha256(body))
+
+
+def test_the_same_key_and_body_give_the_same_answer_and_one_receipt(
+    journal: Journal, recorder: Recorder
+) -> None:
+    first = recorder.record(paying(1), retry("k"))
+    again = recorder.record(paying(2), retry("k"))
+    assert again == first
+    assert journal.retried(retry("k")) == first["id"]
+    assert_whole(journal, 1)
+
+
+def test_another_body_under_the_same_key_is_refused_and_records_nothing(
+    journal: Journal, recorder: Recorder
+) -> None:
+    recorder.record(paying(), retry("k"))
+    for act in (
+        lambda: recorder.record(paying(), retry("k", b"other")),
+        lambda: journal.retried(retry("k", b"other")),
+    ):
+        with pytest.raises(Invalid, match="another body") as refused:
+            act()
+        assert (refused.value.status, refused.value.code) == (422, "idempotency-key-reused")
+    assert_whole(journal, 1)
+
+
+def test_keys_are_per_caller(journal: Journal, recorder: Recorder) -> None:
+    recorder.record(paying(), retry("k", caller="a"))
+    recorder.record(paying(), retry("k", b"other", caller="b"))
+    assert_whole(journal, 2)
+
+
+def test_of_many_requests_with_one_key_at_once_one_is_recorded(
+    journal: Journal, recorder: Recorder
+) -> None:
+    answers: list[str] = []
+    in_threads(8, lambda n: answers.append(recorder.record(paying(n + 1), retry("k"))["id"]))
+    assert len(set(answers)) == 1
+    assert_whole(journal, 1)
+
+
+# All or nothing
+
+
+def test_nothing_is_visible_if_the_transaction_fails(journal: Journal, recorder: Recorder) -> None:
+    class Interrupted(Exception):
+        pass
+
+    class Failing(Journal):
+        """Fails after everything was written and before it commits."""
+
+        def issuing(self, datanet: str) -> Any:
+            inner = super().issuing(datanet)
+
+            class Broken_:
+                def __enter__(self) -> Any:
+                    self.issue = inner.__enter__()
+                    return self.issue
+
+                def __exit__(self, *_: object) -> None:
+                    inner.__exit__(Interrupted, Interrupted(), None)
+                    raise Interrupted
+
+            return Broken_()
+
+    recorder.record(paying())
+    failing = Failing(str(journal._engine.url))
+    given = answer([supported(1, document("a"))], answer_id="ans_lost")
+    with pytest.raises(Interrupted):
+        Recorder(failing, SIGNER).record(given, retry("k"))
+    assert_whole(journal, 1)
+    with pytest.raises(NotFound):
+        journal.answer("ans_lost")
+    assert journal.retried(retry("k")) is None
+    recorder.record(paying(), retry("k", b"other"))
+    assert_whole(journal, 2)
+
+
+def test_an_answer_id_that_exists_is_refused_and_records_nothing(
+    journal: Journal, recorder: Recorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    given = answer([supported(1, document("a"))], question="Is this SECRET?", answer_id="ans_1")
+    recorder.record(given)
+    with pytest.raises(Broken) as refused, caplog.at_level(logging.DEBUG):
+        recorder.record(given)
+    assert_whole(journal, 1)
+    assert "SECRET" not in f"{refused.value} {refused.value.__cause__}", "errors are logged"
+
+
+def test_a_full_disk_says_so_and_records_nothing(journal: Journal, recorder: Recorder) -> None:
+    recorder.record(paying())
+
+    @event.listens_for(journal._engine, "connect")
+    def no_more_pages(connection: Any, _: Any) -> None:
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    journal._engine.dispose()
+    with pytest.raises(StorageFull) as refused:
+        for _ in range(100):
+            recorder.record(answer([supported(1, document("a"))], text="long " * 5_000))
+    assert (refused.value.status, refused.value.exit_code) == (507, 74)
+    event.remove(journal._engine, "connect", no_more_pages)
+    journal._engine.dispose()
+    assert_whole(journal, journal.next_seq(LEDGER_ID, "eips"))
+    recorder.record(paying())
+
+
+def test_what_is_committed_is_synced_to_disk(journal: Journal) -> None:
+    with journal._engine.connect() as connection:
+        settings = {
+            name: connection.execute(sa.text(f"PRAGMA {name}")).scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        }
+    assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+def test_a_restart_goes_on_where_it_was(
+    journal: Journal, recorder: Recorder, tmp_path: Path
+) -> None:
+    body = recorder.record(paying(), retry("k"))
+    journal.close()
+    reopened = journal_at(tmp_path)
+    assert reopened.answer(body["id"]) == body
+    assert reopened.retried(retry("k")) == body["id"]
+    Recorder(reopened, SIGNER).record(paying())
+    assert_whole(reopened, 2)
+    reopened.close()
+
+
+def test_another_schema_is_refused(journal: Journal, tmp_path: Path) -> None:
+    with journal._writing() as connection:
+        connection.execute(sa.text("UPDATE meta SET value = '99'"))
+    with pytest.raises(Broken, match="another schema"):
+        journal_at(tmp_path)
+
+
+# Money
+
+
+def test_amounts_beyond_64_bits_are_kept_exactly(journal: Journal, recorder: Recorder) -> None:
+    fee = 2**95 + 1
+    journal.set_policy("eips", replace(UNLIMITED, price_per_answer=fee, max_per_answer=2**96 - 1))
+    for _ in range(3):
+        recorder.record(answer([supported(1, document("a", (1, 10_000)))]))
+    half = UNLIMITED.parts(fee).data
+    assert half > 2**93
+    assert journal.owed_in(LEDGER_ID) == {address(1): 3 * half}
+    assert [p.owed for p in journal.payables(LEDGER_ID, "eips", 0)] == [((address(1), half),)] * 3
+    assert stored(journal)[2].message.fee == fee
+    with journal.issuing("eips") as issue:
+        day = stored(journal)[0].message.issued_at // 86_400
+        assert issue.spent(day) == Spent(3 * fee, {address(1): 3 * half})
+
+
+def test_the_days_budget_holds_under_many_threads(journal: Journal, recorder: Recorder) -> None:
+    policy = replace(UNLIMITED, price_per_answer=100, daily_budget=750)
+    journal.set_policy("eips", policy)
+    clocked = replace(recorder, clock=lambda: 1_750_000_000.0)
+    in_threads(10, lambda n: [clocked.record(paying(n + 1)) for _ in range(2)])
+    paid = [r for r in stored(journal) if any(line.amount for line in r.lines)]
+    assert len(paid) == 7
+    assert [r.message.seq for r in paid] == list(range(7)), "in the order of seq"
+    assert sum(journal.owed_in(LEDGER_ID).values()) == 7 * 50
+
+
+def test_limits_begin_anew_with_each_utc_day(journal: Journal, recorder: Recorder) -> None:
+    journal.set_policy("eips", replace(UNLIMITED, price_per_answer=100, daily_budget=100))
+    midnight = 20_000 * 86_400
+    for at in (midnight - 2, midnight - 1, midnight, midnight + 1):
+        replace(recorder, clock=lambda at=at: float(at)).record(paying())  # type: ignore[misc]
+    assert [r.message.data_pool for r in stored(journal)] == [50, 0, 50, 0]
+
+
+def test_a_withheld_line_stays_withheld_and_counts_for_nothing(
+    journal: Journal, recorder: Recorder
+) -> None:
+    journal.set_policy(
+        "eips", replace(UNLIMITED, price_per_answer=100, daily_limit_per_address=120)
+    )
+    for _ in range(4):
+        recorder.record(answer([supported(1, document("a", (1, 10_000)))]))
+    lines = [line for receipt in stored(journal) for line in receipt.lines]
+    assert [(line.amount, line.withheld) for line in lines] == [
+        (50, False), (50, False), (0, True), (0, True),
+    ]  # fmt: skip
+
+
+def test_a_new_policy_acts_on_later_answers_only(journal: Journal, recorder: Recorder) -> None:
+    journal.set_policy("eips", replace(UNLIMITED, price_per_answer=100))
+    recorder.record(paying())
+    version = journal.set_policy("eips", replace(UNLIMITED, price_per_answer=200))
+    assert version == 2
+    assert journal.set_policy("eips", replace(UNLIMITED, price_per_answer=200)) == 2
+    recorder.record(paying())
+    assert [r.message.fee for r in stored(journal)] == [100, 200]
+    assert stored(journal)[0].message.policy_id != stored(journal)[1].message.policy_id
+    for receipt in stored(journal):
+        body = journal.definition(receipt.message.policy_id)
+        assert body is not None
+        assert int(body["price_per_answer"]) == receipt.message.fee
+
+
+def test_a_refusal_has_a_receipt_and_owes_nothing(journal: Journal, recorder: Recorder) -> None:
+    body = recorder.record(refusal())
+    assert (body["refused"], body["citations"], body["receipt"]["seq"]) == (True, [], 0)
+    assert_whole(journal, 1)
+    assert journal.owed_in(LEDGER_ID) == {}
+    assert stored(journal)[0].message.fee == 0
+
+
+# Without a chain, or with another one
+
+
+def test_without_a_registration_answers_are_numbered_unsigned_and_owe_nothing(
+    tmp_path: Path,
+) -> None:
+    journal = journal_at(tmp_path)
+    bodies = [Recorder(journal, SIGNER).record(paying()) for _ in range(2)]
+    assert [body["receipt"]["seq"] for body in bodies] == [0, 1]
+    assert bodies[0]["receipt"]["signature"] is None
+    reward = bodies[0]["citations"][0]["reward"]
+    assert reward == {"weight_ppm": 1_000_000, "amount": "0", "status": "ineligible"}
+    journal.add_ledger(FAR)
+    journal.register(registration())
+    body = Recorder(journal, SIGNER).record(paying())
+    assert body["receipt"]["seq"] == 0
+    assert_whole(journal, 1)
+    assert with_live_status(journal, bodies[0]) == bodies[0], "they never join a Ledger later"
+    journal.close()
+
+
+def test_nothing_is_issued_into_a_lost_ledger(journal: Journal, recorder: Recorder) -> None:
+    recorder.record(paying())
+    journal.lose_ledger(LEDGER_ID, "the chain was reset")
+    body = recorder.record(paying())
+    assert body["receipt"]["signature"] is None
+    assert body["citations"][0]["reward"]["status"] == "ineligible"
+    assert_whole(journal, 1)
+    journal.add_ledger(FAR)
+    assert journal.ledgers() == [], "noting it again does not bring it back"
+
+
+@pytest.mark.parametrize("key", [None, key_of("somebody else")])
+def test_a_registered_datanet_is_not_answered_without_its_signer(
+    journal: Journal, key: Any
+) -> None:
+    with pytest.raises(Misconfigured, match="FOOTNOTE_SIGNER_KEYSTORE"):
+        Recorder(journal, key).record(paying())
+    assert_whole(journal, 0)
+
+
+def test_a_receipt_is_never_issued_outside_its_signers_term(journal: Journal) -> None:
+    ended = SignerTerm(SIGNER.address, 1_700_000_000, 1_700_000_100)
+    journal.register(replace(registration(), signers=(ended,)))
+    early = Recorder(journal, SIGNER, clock=lambda: 1_600_000_000.0)
+    early.record(paying())
+    assert stored(journal)[0].message.issued_at == 1_700_000_000, "the chain's clock is ahead"
+    with pytest.raises(Misconfigured):
+        Recorder(journal, SIGNER, clock=lambda: 1_700_000_100.0).record(paying())
+
+
+# Stages of a Batch
+
+
+def planned_batch(journal: Journal) -> PlannedBatch:
+    batch = batch_of(journal.payables(LEDGER_ID, "eips", 0))
+    batch_id = batch.batch_id(FAR.chain_id, FAR.pool, registration().datanet_id)
+    return PlannedBatch(LEDGER_ID, "eips", registration().datanet_id, batch_id, batch)
+
+
+ATTEMPT = Attempt(keccak(b"one"), b"raw one", 2**70, 2**69)
+BUMPED = Attempt(keccak(b"two"), b"raw two", 2**71, 2**70)
+
+
+def opened(folder: Path) -> object:
+    """What another process sees."""
+    journal = journal_at(folder)
+    try:
+        return journal.open_batch(LEDGER_ID, "eips")
+    finally:
+        journal.close()
+
+
+def test_every_stage_is_read_back_as_it_was_stored(
+    journal: Journal, recorder: Recorder, tmp_path: Path
+) -> None:
+    recorder.record(paying())
+    assert opened(tmp_path) is None
+    planned = journal.plan(planned_batch(journal))
+    assert opened(tmp_path) == planned
+    journal.hold(planned, "InsufficientFunds")
+    assert opened(tmp_path) == replace(planned, held="InsufficientFunds")
+    nonced = journal.take_nonce(planned, address(60), 7)
+    assert nonced == NoncedBatch(planned, address(60), 7)
+    assert opened(tmp_path) == nonced
+    signed = journal.store_attempt(nonced, ATTEMPT)
+    assert opened(tmp_path) == signed == SignedBatch(nonced, (ATTEMPT,))
+    sent = journal.mark_sent(signed, 12.5)
+    assert opened(tmp_path) == SentBatch(SignedBatch(nonced, (replace(ATTEMPT, sent_at=12.5),)))
+    signed = journal.store_attempt(nonced, BUMPED, signed.attempts)
+    assert signed.latest == BUMPED
+    sent = journal.mark_sent(signed, 13.5)
+    mined = journal.mark_mined(sent, BUMPED.tx_hash)
+    read = opened(tmp_path)
+    assert isinstance(read, MinedBatch)
+    assert (read.tx_hash, read.planned) == (BUMPED.tx_hash, planned)
+    journal.mark_unmined(mined)
+    assert isinstance(opened(tmp_path), SentBatch)
+    mined = journal.mark_mined(sent, BUMPED.tx_hash)
+    assert journal.mark_final(mined) == FinalBatch(planned, BUMPED.tx_hash)
+    assert opened(tmp_path) is None
+    assert journal.settled_to(LEDGER_ID, "eips") == 1
+
+
+def test_a_key_has_one_transaction_in_flight(journal: Journal, recorder: Recorder) -> None:
+    journal.register(registration(datanet="rfcs"))
+    recorder.record(paying())
+    recorder.record(paying(1, "rfcs"))
+    first = journal.plan(planned_batch(journal))
+    other = journal.plan(replace(first, datanet="rfcs", batch_id=keccak(b"other")))
+    nonced = journal.take_nonce(first, address(60), 7)
+    assert nonced is not None
+    assert journal.take_nonce(other, address(60), 8) is None
+    assert journal.take_nonce(other, address(61), 7) is not None, "another key is free"
+    sent = journal.mark_sent(journal.store_attempt(nonced, ATTEMPT), 1.0)
+    journal.mark_mined(sent, ATTEMPT.tx_hash)
+    journal.give_up_nonce(other, "x")
+    assert journal.take_nonce(other, address(60), 7) is None, "7 is that of a mined batch"
+    assert journal.take_nonce(other, address(60), 8) is not None
+
+
+def test_a_batch_takes_its_nonce_once(journal: Journal, recorder: Recorder) -> None:
+    recorder.record(paying())
+    planned = journal.plan(planned_batch(journal))
+    assert journal.take_nonce(planned, address(60), 7) is not None
+    assert journal.take_nonce(planned, address(61), 7) is None
+
+
+def test_a_plan_gives_way_to_a_longer_one(journal: Journal, recorder: Recorder) -> None:
+    recorder.record(paying())
+    journal.plan(planned_batch(journal))
+    recorder.record(paying(5))
+    longer = journal.plan(planned_batch(journal))
+    assert journal.open_batch(LEDGER_ID, "eips") == longer
+    assert [b.batch.last for b in journal.batches(LEDGER_ID)] == [1]
+
+
+def test_a_final_batch_never_goes_back(journal: Journal, recorder: Recorder) -> None:
+    """A worker that was slow acts on what it read before another one finished the batch."""
+    recorder.record(paying())
+    planned = journal.plan(planned_batch(journal))
+    nonced = journal.take_nonce(planned, address(60), 7)
+    assert nonced is not None
+    signed = journal.store_attempt(nonced, ATTEMPT)
+    sent = journal.mark_sent(signed, 1.0)
+    mined = journal.mark_mined(sent, ATTEMPT.tx_hash)
+    journal.mark_final(mined)
+    journal.store_attempt(nonced, BUMPED)
+    journal.mark_sent(signed, 2.0)
+    journal.mark_mined(sent, BUMPED.tx_hash)
+    journal.mark_unmined(mined)
+    journal.give_up_nonce(planned, "reverted")
+    journal.hold(planned, "paused")
+    (batch,) = journal.batches(LEDGER_ID)
+    assert (batch.stage, batch.tx_hash, batch.held) == ("final", ATTEMPT.tx_hash, None)
+    assert journal.open_batch(LEDGER_ID, "eips") is None
+
+
+def test_a_batch_from_the_chain_takes_the_place_of_our_plan(
+    journal: Journal, recorder: Recorder
+) -> None:
+    for number in (1, 2):
+        recorder.record(paying(number))
+    journal.plan(planned_batch(journal))
+    shorter = batch_of(journal.payables(LEDGER_ID, "eips", 0, 0))
+    theirs = replace(planned_batch(journal), batch=shorter, batch_id=keccak(b"theirs"))
+    journal.adopt(theirs, keccak(b"their tx"))
+    assert journal.open_batch(LEDGER_ID, "eips") == MinedBatch(theirs, None, keccak(b"their tx"))
+
+
+def test_a_batch_keeps_its_payouts_to_the_unit(journal: Journal, recorder: Recorder) -> None:
+    recorder.record(paying())
+    batch = Batch(0, 0, keccak(b"r"), (Payout(address(1), 1), Payout(address(2), 2**96 - 1)))
+    planned = journal.plan(replace(planned_batch(journal), batch=batch))
+    assert journal.batch(planned.batch_id).batch == batch
+
+
+def test_withdrawals_add_up_and_the_scan_goes_on_from_its_mark(journal: Journal) -> None:
+    assert journal.claims_scanned_to(LEDGER_ID) is None
+    journal.add_claims(LEDGER_ID, [(address(1), 2**70), (address(1), 1)], 10)
+    journal.add_claims(LEDGER_ID, [(address(1), 5)], 20)
+    assert journal.claimed(LEDGER_ID, address(1)) == 2**70 + 6
+    assert journal.claimed(LEDGER_ID, address(2)) == 0
+    assert journal.claims_scanned_to(LEDGER_ID) == 20
+
+
+def test_a_journal_that_somebody_holds_for_a_moment_is_waited_for(
+    journal: Journal, recorder: Recorder
+) -> None:
+    with journal._writing():
+        thread = threading.Thread(target=recorder.record, args=(paying(),))
+        thread.start()
+        time.sleep(0.3)
+        assert journal.next_seq(LEDGER_ID, "eips") == 0
+    thread.join()
+    assert_whole(journal, 1)

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from indexer.admission import Defaults
+from indexer.readers.files import find_files
+from rag.datanets import datanet_folder
+from rag.embedder import SentenceTransformerEmbedder
+from rag.retriever import fuse, rank, retrieve
+from rag.snapshot import Snapshot, open_current
+from tests.corpus import fields, indexer, write_lines
+
+SCORES = st.dictionaries(st.integers(0, 30), st.floats(-1, 1, allow_nan=False), max_size=20)
+
+
+@given(SCORES, st.dictionaries(st.integers(0, 30), st.floats(0, 50)), st.floats(0, 1))
+def test_fused_scores_lie_between_zero_and_one_for_every_candidate(
+    dense: dict[int, float], lexical: dict[int, float], weight: float
+) -> None:
+    dense = {key: 0.0 for key in lexical} | dense
+    fused = fuse(dense, lexical, weight)
+    assert fused.keys() == dense.keys()
+    assert all(-1e-9 <= score <= 1 + 1e-9 for score in fused.values())
+
+
+@given(SCORES, st.dictionaries(st.integers(0, 30), st.floats(0.01, 50)))
+def test_the_order_of_candidates_decides_nothing(
+    dense: dict[int, float], lexical: dict[int, float]
+) -> None:
+    dense = {key: 0.0 for key in lexical} | dense
+    turned = dict(reversed(list(dense.items()))), dict(reversed(list(lexical.items())))
+    assert rank(fuse(dense, lexical, 0.5)) == rank(fuse(*turned, 0.5))
+
+
+def test_scores_are_stretched_to_their_range_and_mixed_by_weight() -> None:
+    fused = fuse({1: 0.9, 2: 0.5, 3: 0.1}, {2: 8.0, 3: 4.0}, 0.25)
+    assert fused == pytest.approx({1: 0.25, 2: 0.25 * 0.5 + 0.75, 3: 0.75 * 0.5})
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5, 1.0])
+def test_one_candidate_of_both_searches_has_the_full_score(weight: float) -> None:
+    assert fuse({4: 0.3}, {4: 2.0}, weight) == {4: pytest.approx(1.0)}
+
+
+def test_a_weight_of_one_ranks_by_meaning_and_of_zero_by_words() -> None:
+    dense, lexical = {1: 0.9, 2: 0.5, 3: 0.1}, {3: 9.0, 2: 3.0}
+    assert [i for i, _ in rank(fuse(dense, lexical, 1.0))] == [1, 2, 3]
+    assert [i for i, _ in rank(fuse(dense, lexical, 0.0))] == [3, 2, 1]
+
+
+def test_nothing_found_is_nothing_fused() -> None:
+    assert fuse({}, {}, 0.5) == {}
+
+
+def test_equal_scores_stand_by_the_lower_id_and_last_bits_decide_nothing() -> None:
+    assert [i for i, _ in rank({5: 0.3, 2: 0.3 + 1e-9, 9: 0.3 - 1e-9, 1: 0.2})] == [2, 5, 9, 1]
+
+
+@pytest.fixture(scope="module")
+def snapshot(
+    embedder: SentenceTransformerEmbedder, tmp_path_factory: pytest.TempPathFactory
+) -> Snapshot:
+    home = tmp_path_factory.mktemp("home")
+    path = write_lines(
+        home / "in.jsonl",
+        [
+            fields("cats", "Cats sleep sixteen hours a day."),
+            fields("rust", "Iron that stands in water corrodes."),
+            fields("code", "Error E1234 means that the disk is full."),
+            *[fields(f"n{i}", f"Filler text number {i}.") for i in range(20)],
+        ],
+    )
+    indexer(home, embedder).ingest(find_files([path]), Defaults())
+    return open_current(datanet_folder(home, "tales"))
+
+
+def test_meaning_and_words_both_find_their_chunk(
+    snapshot: Snapshot, embedder: SentenceTransformerEmbedder
+) -> None:
+    def first(question: str) -> str:
+        return retrieve(snapshot, embedder, question, 1)[0].chunk.document.document_id
+
+    assert first("How long do felines rest?") == "cats"
+    assert first("E1234") == "code"
+    assert first("Why does metal oxidise?") == "rust"
+
+
+def test_hits_are_ranked_from_one_and_their_text_is_the_documents(
+    snapshot: Snapshot, embedder: SentenceTransformerEmbedder
+) -> None:
+    hits = retrieve(snapshot, embedder, "cats sleep", 7)
+    assert [hit.rank for hit in hits] == [1, 2, 3, 4, 5, 6, 7]
+    fused = [hit.scores.fused for hit in hits]
+    assert fused == sorted(fused, reverse=True)
+    assert fused[0] == pytest.approx(1.0)
+    for hit in hits:
+        whole = snapshot.text(hit.chunk.document.version)
+        assert hit.chunk.span.of(whole) == hit.chunk.text
+        vector = embedder.embed_question(hit.chunk.text)
+        cosine = float(vector @ embedder.embed_question("cats sleep"))
+        assert hit.scores.dense == pytest.approx(cosine, abs=5e-3)
+
+
+def test_fewer_chunks_than_asked_for_are_all_given(
+    snapshot: Snapshot, embedder: SentenceTransformerEmbedder
+) -> None:
+    assert len(retrieve(snapshot, embedder, "anything", 100)) == 23

@@ -7,6 +7,7 @@ import socket
 
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
+from fastapi_offline import FastAPIOffline
 
 from api import problems
 from api.bodies import StrictJsonBodies
@@ -76,7 +77,8 @@ def build_services(settings: Settings, embedder: Embedder | None = None) -> Serv
 
 def build_app(services: Services) -> FastAPI:
     """The application over ``services``."""
-    app = FastAPI(title="Footnote", version="0.1.0", description=DESCRIPTION, redoc_url=None)
+    # The documentation page comes from here, not from a third party's host.
+    app = FastAPIOffline(title="Footnote", version="0.1.0", description=DESCRIPTION, redoc_url=None)
     app.state.services = services
     problems.install(app)
     app.add_middleware(StrictJsonBodies)

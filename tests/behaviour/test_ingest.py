@@ -195,11 +195,9 @@ def test_refused_documents_never_stop_the_others(home: Path) -> None:
         fields("none", ""),
         fields("cats", CATS),
         fields("unpaid", "Text.", contributors=[]),
-        fields("odd\ud800title", "Text.") | {"title": "x"},
+        fields("odd", "Text.", title="two\nlines"),
         fields("dogs", DOGS),
     ]
-    lines[3]["id"] = "odd"
-    lines[3]["title"] = "two\nlines"
     report = ingest(home, WordEmbedder(), lines)
     assert counts(report) == (2, 0, 0, 0)
     assert report.refused == [

@@ -54,7 +54,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@touch $@
 
 node_modules/.installed: package.json package-lock.json
-	@node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' 2>/dev/null \
+	@node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/dev/null \
 	  || { echo "footnote: error: Node 20 or newer is missing: install nodejs" >&2; exit 1; }
 	@command -v npm >/dev/null \
 	  || { echo "footnote: error: npm is missing: install it beside Node" >&2; exit 1; }

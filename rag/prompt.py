@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from footnote.model import Hit
 
 NO_ANSWER = "NO ANSWER"
+
+_QUOTATION = re.compile(r"<(?=/?source)", re.IGNORECASE)
 
 _SYSTEM = f"""You answer a question from numbered sources and from nothing else.
 Write short, plain sentences. After each sentence name the sources it rests on, like [1] or [2][3].
@@ -28,7 +31,7 @@ def write_prompt(question: str, hits: Sequence[Hit]) -> Prompt:
     """Number ``hits`` from 1 in their order and ask ``question`` over them."""
     sources = dict(enumerate(hits, start=1))
     shown = "\n\n".join(
-        f"<source {number}> {hit.chunk.document.title}\n{_defused(hit.chunk.text)}\n</source>"
+        f"<source {number}> {_defused(hit.chunk.document.title)}\n{_defused(hit.chunk.text)}\n</source>"
         for number, hit in sources.items()
     )
     return Prompt(
@@ -37,5 +40,5 @@ def write_prompt(question: str, hits: Sequence[Hit]) -> Prompt:
 
 
 def _defused(text: str) -> str:
-    """A source cannot close its own quotation."""
-    return text.replace("</source", "< /source").replace("<source", "< source")
+    """A source cannot close its own quotation, nor open another."""
+    return _QUOTATION.sub("< ", text)

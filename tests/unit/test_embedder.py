@@ -63,9 +63,7 @@ def test_no_texts_have_no_vectors(embedder: SentenceTransformerEmbedder) -> None
 
 
 def test_token_starts_lie_in_the_text_in_order(embedder: SentenceTransformerEmbedder) -> None:
-    assert list(embedder.token_starts("Cats  sleep,\r\nnaïvely.")) == [0, 6, 11, 14, 16, 18, 21] or (
-        list(embedder.token_starts("Cats  sleep."))[:2] == [0, 6]
-    )
+    assert list(embedder.token_starts("Cats  sleep,\r\nnaïve.")) == [0, 6, 11, 14, 19]
     assert embedder.window == 254
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +20,18 @@ from cli.ask import shown, tokens
 from cli.stack import (
     FOOTNOTE,
     Stack,
-    clean_environment,
+    address_of,
     free_port,
+    fresh_home,
     give_coin,
     start_anvil,
     start_redis,
+    throw_away_keys,
 )
 from footnote.addresses import format_address
 from footnote.errors import Broken, Busy, NotFound, Unavailable
 from rewards.chain import EvmChain
 from rewards.journal import Journal
-from rewards.keys import create_key
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 DATANET = "footnote"
@@ -41,7 +42,6 @@ QUESTIONS = (
     "What happens to a citation when its document changes later?",
 )
 FINAL_WITHIN_SECONDS = 120.0
-THROW_AWAY_SCRYPT_COST = 4_096
 
 Say = Callable[[str], None]
 
@@ -90,35 +90,38 @@ def _interrupt(stop: threading.Event) -> None:
 
 def run_demo(folder: Path, stop: threading.Event, once: bool, say: Say) -> dict[str, Any]:
     """Every step of the main job; returns what ``--json`` prints."""
-    home = _fresh_home(folder)
-    environment = _keys(folder, home)
+    home = fresh_home(folder)
+    environment = throw_away_keys(folder, home)
     with Stack(folder, environment) as stack:
         say("1/8  starting a private Redis and a development chain")
         environment["FOOTNOTE_REDIS_URL"] = start_redis(stack)
         rpc_url = environment["FOOTNOTE_RPC_URL"] = start_anvil(stack, CHECKOUT)
         for name in ("owner", "distributor"):
-            give_coin(rpc_url, _address(folder, name), 1_000 * 10**18)
+            give_coin(rpc_url, address_of(folder, name), 1_000 * 10**18)
 
-        say("2/8  deploying DatanetRegistry and RewardPool, and waiting until they are final")
-        stack.run(["deploy"])
+        say("2/8  deploying DatanetRegistry and RewardPool, while the documents are ingested")
+        with ThreadPoolExecutor(1) as beside:
+            deployed = beside.submit(stack.run, ["deploy"])
 
-        say(f"3/8  ingesting the example Datanet from {' and '.join(DOCUMENTS)}")
-        paths = [str(CHECKOUT / path) for path in DOCUMENTS]
-        report = json.loads(stack.run(["ingest", DATANET, *paths, "--json"]))
-        say(
-            f"     {report['added']} documents, {report['chunks']} chunks, "
-            f"{report['chunks_embedded']} embedded in {report['seconds']:.1f} s"
-        )
+            say(f"3/8  ingesting the example Datanet from {' and '.join(DOCUMENTS)}")
+            paths = [str(CHECKOUT / path) for path in DOCUMENTS]
+            report = json.loads(stack.run(["ingest", DATANET, *paths, "--json"]))
+            say(
+                f"     {report['added']} documents, {report['chunks']} chunks, "
+                f"{report['chunks_embedded']} embedded in {report['seconds']:.1f} s"
+            )
+            deployed.result()
+            say("     the deployment is final")
 
-        say("4/8  registering it with its receipt signer and distributor, and funding its pool")
+        say("4/8  starting the API and the worker")
+        port = free_port()
+        api = f"http://127.0.0.1:{port}"
+        stack.start("api", [*FOOTNOTE, "serve", "--port", str(port)])
+        stack.start("worker", [*FOOTNOTE, "worker"])
+
+        say("5/8  registering the Datanet, its receipt signer and distributor; funding its pool")
         stack.run(["register", DATANET])
         stack.run(["fund", DATANET, "10"])
-
-        say("5/8  starting the API and the worker")
-        port = free_port()
-        stack.start("worker", [*FOOTNOTE, "worker"])
-        stack.start("api", [*FOOTNOTE, "serve", "--port", str(port)])
-        api = f"http://127.0.0.1:{port}"
         stack.wait_http(f"{api}/readyz")
 
         say(f"6/8  asking {len(QUESTIONS)} questions at {api}")
@@ -138,29 +141,6 @@ def run_demo(folder: Path, stop: threading.Event, once: bool, say: Say) -> dict[
         if not once:
             _stay(stack, api, folder, stop, say)
         return result
-
-
-def _fresh_home(folder: Path) -> Path:
-    """An empty home: a new journal and keys each run; only the embedding cache stays."""
-    for name in ("home", "keys", "logs", "receipts"):
-        shutil.rmtree(folder / name, ignore_errors=True)
-    (folder / "home").mkdir(parents=True)
-    return folder / "home"
-
-
-def _keys(folder: Path, home: Path) -> dict[str, str]:
-    """Throw-away keys for owner, signer and distributor, and the settings that name them."""
-    settings = {"HOME": str(home), "CACHE": str(folder / "cache"), "BATCH_AGE_SECONDS": "2"}
-    for name in ("owner", "signer", "distributor"):
-        keystore, passphrase = folder / "keys" / f"{name}.json", folder / "keys" / f"{name}.pass"
-        create_key(keystore, passphrase, iterations=THROW_AWAY_SCRYPT_COST)
-        settings[f"{name.upper()}_KEYSTORE"] = str(keystore)
-        settings[f"{name.upper()}_PASSPHRASE_FILE"] = str(passphrase)
-    return clean_environment(**settings)
-
-
-def _address(folder: Path, name: str) -> str:
-    return "0x" + str(json.loads((folder / "keys" / f"{name}.json").read_text())["address"])
 
 
 def _get(url: str) -> dict[str, Any]:

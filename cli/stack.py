@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import shutil
 import signal
@@ -19,8 +20,10 @@ from typing import Self
 import httpx
 
 from footnote.errors import Broken, Misconfigured, Unavailable
+from rewards.keys import create_key
 
 _PR_SET_PDEATHSIG = 1
+THROW_AWAY_SCRYPT_COST = 4_096
 
 
 def free_port() -> int:
@@ -138,6 +141,14 @@ class Stack:
         """The process id of the newest process of that name."""
         return next(process.pid for known, process in reversed(self._running) if known == name)
 
+    def replace(self, name: str, command: Sequence[str]) -> None:
+        """Start another process in place of one that was ended."""
+        for known, process in self._running:
+            if known == name:
+                process.wait()
+        self._running = [pair for pair in self._running if pair[0] != name]
+        self.start(name, command)
+
     def stop(self) -> None:
         """Ask every process to end, then end it."""
         for _, process in reversed(self._running):
@@ -161,6 +172,30 @@ def clean_environment(**settings: str) -> dict[str, str]:
     """This process's environment without its own FOOTNOTE settings, and with ``settings``."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FOOTNOTE_")}
     return kept | {f"FOOTNOTE_{name}": value for name, value in settings.items()}
+
+
+def fresh_home(folder: Path) -> Path:
+    """An empty home: a new journal and keys each run; only the embedding cache stays."""
+    for name in ("home", "keys", "logs", "receipts"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    (folder / "home").mkdir(parents=True)
+    return folder / "home"
+
+
+def throw_away_keys(folder: Path, home: Path) -> dict[str, str]:
+    """Throw-away keys for owner, signer and distributor, and the settings that name them."""
+    settings = {"HOME": str(home), "CACHE": str(folder / "cache"), "BATCH_AGE_SECONDS": "2"}
+    for name in ("owner", "signer", "distributor"):
+        keystore, passphrase = folder / "keys" / f"{name}.json", folder / "keys" / f"{name}.pass"
+        create_key(keystore, passphrase, iterations=THROW_AWAY_SCRYPT_COST)
+        settings[f"{name.upper()}_KEYSTORE"] = str(keystore)
+        settings[f"{name.upper()}_PASSPHRASE_FILE"] = str(passphrase)
+    return clean_environment(**settings)
+
+
+def address_of(folder: Path, name: str) -> str:
+    """The address of one of the throw-away keys."""
+    return "0x" + str(json.loads((folder / "keys" / f"{name}.json").read_text())["address"])
 
 
 def start_redis(stack: Stack) -> str:

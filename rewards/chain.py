@@ -7,6 +7,7 @@ chain and never infers from the error.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ log = logging.getLogger(__name__)
 
 MAX_TRANSACTION_GAS = 16_777_216
 """EIP-7825's cap on one transaction."""
+
+WAIT_SECONDS = 3_600.0
 
 LOG_RANGE_BLOCKS = 500
 """Public endpoints answer for at most 500 to 1,000 blocks at once."""
@@ -415,25 +418,30 @@ class EvmChain:
         """Send native coin, such as gas money."""
         return self._sign_and_send(key, {"to": format_address(to), "value": amount, "data": "0x"})
 
-    def wait_final(self, tx_hash: bytes, timeout_seconds: float = 3_600.0) -> int:
+    def wait_mined(self, tx_hash: bytes) -> int:
+        """Wait until a transaction is in a block; returns it. Errors as :meth:`wait_final`."""
+        return self._wait(tx_hash, lambda block: True)
+
+    def wait_final(self, tx_hash: bytes) -> int:
         """Wait until a transaction is final; returns its block.
 
         Raises:
             Reverted: it failed.
-            Unavailable: it was not final in time.
+            Unavailable: it was not there in an hour.
         """
-        import time
+        return self._wait(tx_hash, lambda block: block <= self.finalized())
 
-        until = time.monotonic() + timeout_seconds
+    def _wait(self, tx_hash: bytes, enough: Callable[[int], bool]) -> int:
+        until = time.monotonic() + WAIT_SECONDS
         while time.monotonic() < until:
             receipt = self.receipt(tx_hash)
             if receipt is not None:
                 if not receipt.succeeded:
                     raise Reverted("a transaction failed")
-                if receipt.block <= self.finalized():
+                if enough(receipt.block):
                     return receipt.block
             time.sleep(0.2)
-        raise Unavailable("a transaction was not final in time", "look at it on the chain")
+        raise Unavailable("a transaction was not there in time", "look at it on the chain")
 
     # Plumbing
 

@@ -136,7 +136,7 @@ def register(datanet: str, signer_text: str | None, distributor_text: str | None
         _say("creating the Datanet")
         waiting = [chain.create_datanet(owner, ledger, salt, uri)]
         terms: tuple[SignerTerm, ...] = ()
-        chain.wait_final(waiting[0])
+        chain.wait_mined(waiting[0])
     else:
         identity, terms, waiting = registration.datanet_id, registration.signers, []
     if not chain.is_distributor(ledger, identity, distributor):

@@ -180,6 +180,152 @@ class SearchResult(_Strict):
     data: list[SearchHit]
 
 
+class DatanetSummary(_Strict):
+    id: str
+    object: Literal["datanet"]
+    snapshot: str
+    published: str
+    documents: int
+    chunks: int
+    paid: bool
+
+
+class DatanetList(_Strict):
+    object: Literal["list"]
+    data: list[DatanetSummary]
+
+
+class Registration(_Strict):
+    datanet_id: str
+    owner: str
+    ledger_id: str
+    chain_id: int
+    pool: str
+    signers: list[str]
+
+
+class Datanet(DatanetSummary):
+    embedder: dict[str, Any]
+    chunker: dict[str, Any]
+    vectors: str
+    content_root: str
+    policy: dict[str, Any]
+    registration: Registration | None
+
+
+class Line(_Strict):
+    part: Literal["data", "model_host", "stakers", "platform"]
+    citation_id: str | None
+    document_id: str | None
+    document_hash: str
+    version_hash: str
+    start: int
+    end: int
+    cited_text_hash: str
+    account: str
+    weight_ppm: int
+    share_bps: int
+    amount: str
+    withheld: bool
+
+
+class SignedReceipt(_Strict):
+    """EIP-712 domain and message, and the lines under its ``citationsRoot``."""
+
+    domain: dict[str, Any]
+    message: dict[str, Any]
+    digest: str
+    signature: str | None
+    signer: str | None
+    lines: list[Line]
+
+
+class SettledIn(_Strict):
+    batch_id: str
+    first: int
+    last: int
+    receipts_root: str
+    digest: str
+    tx_hash: str | None
+    status: str
+
+
+class Receipt(SignedReceipt):
+    """What ``footnote verify`` reads."""
+
+    object: Literal["receipt"]
+    policy: dict[str, Any] | None
+    verifier: dict[str, Any] | None
+    model: dict[str, Any] | None
+    adapter: dict[str, Any] | None
+    ledger: dict[str, Any] | None
+    batch: SettledIn | None
+    proof: list[str] | None
+
+
+class Payout(_Strict):
+    address: str
+    amount: str
+
+
+class Batch(SettledIn):
+    """Everything from which its root and entries can be rebuilt."""
+
+    object: Literal["batch"]
+    datanet: str
+    datanet_id: str
+    total: str
+    held: str | None
+    payouts: list[Payout]
+    receipts: list[SignedReceipt]
+
+
+class EarnedIn(_Strict):
+    id: str
+    pending: str
+    settled: str
+
+
+class EarnedSpan(_Strict):
+    datanet: str
+    seq: int
+    receipt: str
+    issued_at: int
+    part: str
+    document_id: str | None
+    version: str
+    span: Bounds
+    share_bps: int
+    weight_ppm: int
+    amount: str
+    status: Literal["pending", "batched", "settled", "ineligible"]
+
+
+class Contributor(_Strict):
+    object: Literal["contributor"]
+    address: str
+    pending: str
+    settled: str
+    claimable: str
+    datanets: list[EarnedIn]
+    spans: list[EarnedSpan]
+
+
+class Health(_Strict):
+    status: Literal["ok"]
+
+
+class Degraded(_Strict):
+    part: Literal["redis", "chain", "worker"]
+    reason: str
+
+
+class Readiness(_Strict):
+    status: Literal["ready", "degraded"]
+    datanets: int
+    degraded: list[Degraded]
+
+
 class Problem(BaseModel):
     """RFC 9457."""
 

@@ -23,21 +23,33 @@ from rag.documents import Catalogue, Texts
 from rag.embedder import SentenceTransformerEmbedder
 from rag.snapshot import CATALOGUE, Manifest, current_manifest
 
+_weight_option = click.option(
+    "--dense-weight",
+    type=click.FloatRange(0.0, 1.0),
+    help="Weight of meaning against words in retrieval; the Datanet keeps it.  [default: 0.5]",
+)
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 
-def _run(datanet: str, as_json: bool, work: Callable[[Indexer], Report]) -> None:
+def _run(
+    datanet: str,
+    as_json: bool,
+    work: Callable[[Indexer], Report],
+    dense_weight: float | None = None,
+) -> None:
     """Do ``work`` with progress shown, then print its report and end with its exit code."""
     settings = read_settings()
     folder = datanet_folder(settings.home, datanet)
     with reporter() as progress:
-        report = work(_indexer(settings, folder.name, progress))
+        report = work(_indexer(settings, folder.name, progress, dense_weight))
     _print(report, as_json)
     if report.refused:
         sys.exit(Refused.exit_code)
 
 
-def _indexer(settings: Settings, datanet: str, progress: Reporter) -> Indexer:
+def _indexer(
+    settings: Settings, datanet: str, progress: Reporter, dense_weight: float | None
+) -> Indexer:
     return Indexer(
         datanet_folder(settings.home, datanet),
         settings.cache_path,
@@ -46,6 +58,7 @@ def _indexer(settings: Settings, datanet: str, progress: Reporter) -> Indexer:
         ),
         settings.max_document_bytes,
         report_to=progress,
+        dense_weight=dense_weight,
     )
 
 
@@ -76,6 +89,7 @@ def _print(report: Report, as_json: bool) -> None:
 )
 @click.option("--license", "license_", help="Licence of documents that name none, as SPDX has it.")
 @click.option("--prune", is_flag=True, help="Remove documents that PATHS no longer hold.")
+@_weight_option
 @_json_option
 def ingest(
     datanet: str,
@@ -83,6 +97,7 @@ def ingest(
     contributors: tuple[str, ...],
     license_: str | None,
     prune: bool,
+    dense_weight: float | None,
     as_json: bool,
 ) -> None:
     """Add the documents in PATHS to DATANET and publish it.
@@ -100,7 +115,12 @@ def ingest(
         parse_address(contributor)
     files = find_files(list(paths))
     defaults = Defaults(contributors, license_)
-    _run(datanet, as_json, lambda indexer: indexer.ingest(files, defaults, prune=prune))
+    _run(
+        datanet,
+        as_json,
+        lambda indexer: indexer.ingest(files, defaults, prune=prune),
+        dense_weight,
+    )
 
 
 @click.command()
@@ -115,11 +135,12 @@ def remove(datanet: str, documents: tuple[str, ...], as_json: bool) -> None:
 
 @click.command()
 @click.argument("datanet")
+@_weight_option
 @_json_option
-def rebuild(datanet: str, as_json: bool) -> None:
+def rebuild(datanet: str, dense_weight: float | None, as_json: bool) -> None:
     """Index DATANET again from its stored text, as after damage or a change of model."""
     published_folder(read_settings().home, datanet)
-    _run(datanet, as_json, lambda indexer: indexer.rebuild())
+    _run(datanet, as_json, lambda indexer: indexer.rebuild(), dense_weight)
 
 
 @click.command()

@@ -49,6 +49,7 @@ TEXT_BLOCK_BYTES = 8_000_000
 """Text stored between two commits of the text store."""
 
 DENSE_WEIGHT = 0.5
+"""Of a new Datanet: the optimum is flat between 0.4 and 0.6."""
 
 
 @dataclass(slots=True)
@@ -99,6 +100,8 @@ class Indexer:
     max_document_bytes: int
     size: ChunkSize = field(default_factory=ChunkSize)
     report_to: Reporter = field(default_factory=Silent)
+    dense_weight: float | None = None
+    """Weight of dense against lexical scores, in [0, 1]; None keeps the Datanet's own."""
 
     def ingest(self, files: list[SourceFile], defaults: Defaults, *, prune: bool = False) -> Report:
         """Add and update the documents in ``files``; with ``prune`` remove those not in them.
@@ -148,9 +151,11 @@ class Indexer:
             manifest, contents = self._load()
             change(contents, texts, report)
             changed = always or report.added or report.updated or report.removed
+            weight = self._dense_weight(manifest)
+            changed = changed or manifest is None or manifest.dense_weight != weight
             if changed or manifest is None or self._recipe_differs(manifest):
                 self._index(contents, texts, report)
-                manifest = self._publish(contents, texts)
+                manifest = self._publish(contents, texts, weight)
             report.chunks = manifest.chunks
             report.snapshot = manifest.snapshot_hex
         report.seconds = round(time.monotonic() - began, 3)
@@ -170,6 +175,11 @@ class Indexer:
         for row in catalogue.chunks():
             contents.chunks.setdefault(row.document_id, []).append(row)
         return manifest, contents
+
+    def _dense_weight(self, manifest: Manifest | None) -> float:
+        if self.dense_weight is not None:
+            return self.dense_weight
+        return manifest.dense_weight if manifest else DENSE_WEIGHT
 
     def _recipe_differs(self, manifest: Manifest) -> bool:
         """Whether the published chunks or vectors come from another splitter or model."""
@@ -200,7 +210,7 @@ class Indexer:
         seen: dict[str, bytes | None] = {}
         waiting: list[str] = []
         size = 0
-        self.report_to.stage("reading", sum(file.size for file in files))
+        self.report_to.stage("reading", sum(file.size for file in files), "bytes")
         for submission in self._submissions(files):
             if isinstance(submission, Unreadable):
                 report.unreadable += 1
@@ -247,7 +257,7 @@ class Indexer:
         cache = CachedEmbeddings(self.cache, self.embedder)
         block: list[tuple[bytes, str]] = []
         done = 0
-        self.report_to.stage("embedding", len(missing))
+        self.report_to.stage("embedding", len(missing), "documents")
         for document in missing:
             text = texts.get(document.version)
             rows = []
@@ -293,7 +303,7 @@ class Indexer:
         manifest = current_manifest(self.folder)
         return manifest.next_chunk_id if manifest else 0
 
-    def _publish(self, contents: _Contents, texts: Texts) -> Manifest:
+    def _publish(self, contents: _Contents, texts: Texts, dense_weight: float) -> Manifest:
         rows = sorted(
             (row for rows in contents.chunks.values() for row in rows), key=lambda r: r.chunk_id
         )
@@ -324,7 +334,7 @@ class Indexer:
                 "metric": "inner-product",
                 "chunker": self._chunker_body,
                 "vectors": kind_for(len(rows)).value,
-                "fusion": {"dense_weight": DENSE_WEIGHT},
+                "fusion": {"dense_weight": str(dense_weight)},
                 "counts": {"documents": len(contents.documents), "chunks": len(rows)},
                 "next_chunk_id": contents.next_chunk_id,
                 "content_root": content_root(contents.documents.values()).hex(),

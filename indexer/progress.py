@@ -21,7 +21,7 @@ from rich.progress import (
 class Reporter(Protocol):
     """Told how far a long work is."""
 
-    def stage(self, name: str, total: int) -> None:
+    def stage(self, name: str, total: int, unit: str) -> None:
         """A stage of ``total`` units begins."""
 
     def advance(self, units: int, note: str = "") -> None:
@@ -31,7 +31,7 @@ class Reporter(Protocol):
 class Silent:
     """Reports nothing."""
 
-    def stage(self, name: str, total: int) -> None: ...
+    def stage(self, name: str, total: int, unit: str) -> None: ...
 
     def advance(self, units: int, note: str = "") -> None: ...
 
@@ -46,6 +46,7 @@ class Terminal:
             TaskProgressColumn(),
             TimeRemainingColumn(),
             TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[rate]}"),
             console=Console(stderr=True),
         )
         self._task: TaskID | None = None
@@ -62,12 +63,15 @@ class Terminal:
     ) -> None:
         self._bar.stop()
 
-    def stage(self, name: str, total: int) -> None:
-        self._task = self._bar.add_task(name, total=total, note="")
+    def stage(self, name: str, total: int, unit: str) -> None:
+        self._unit = unit
+        self._task = self._bar.add_task(name, total=total, note="", rate="")
 
     def advance(self, units: int, note: str = "") -> None:
         if self._task is not None:
-            self._bar.update(self._task, advance=units, note=note)
+            speed = self._bar.tasks[self._task].speed
+            rate = f"{speed:,.0f} {self._unit}/s" if speed else ""
+            self._bar.update(self._task, advance=units, note=note, rate=rate)
 
 
 class Lines:
@@ -81,8 +85,8 @@ class Lines:
 
     def __exit__(self, *_: object) -> None: ...
 
-    def stage(self, name: str, total: int) -> None:
-        self._name, self._total, self._done = name, total, 0
+    def stage(self, name: str, total: int, unit: str) -> None:
+        self._name, self._total, self._done, self._unit = name, total, 0, unit
         self._began = self._said = time.monotonic()
 
     def advance(self, units: int, note: str = "") -> None:
@@ -92,8 +96,14 @@ class Lines:
             return
         self._said = now
         share = self._done / max(self._total, 1)
-        left = (now - self._began) * (1 - share) / max(share, 1e-9)
-        print(f"{self._name}: {share:.0%}, {left:.0f} s left {note}", file=sys.stderr, flush=True)
+        spent = max(now - self._began, 1e-9)
+        left = spent * (1 - share) / max(share, 1e-9)
+        rate = f"{self._done / spent:,.0f} {self._unit}/s"
+        print(
+            f"{self._name}: {share:.0%}, {rate}, {left:.0f} s left; {note}",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def reporter() -> Terminal | Lines:

@@ -16,14 +16,14 @@ from footnote.errors import NotFound
 router = APIRouter(prefix="/v1/datanets", tags=["datanets"], responses=schemas.PROBLEMS)
 
 
-@router.get("")
+@router.get("", response_model=schemas.DatanetList)
 def datanets(services: Provided) -> Response:
     """All published Datanets."""
     found = [_summary(services, name) for name in services.library.names()]
     return json_response({"object": "list", "data": found})
 
 
-@router.get("/{datanet}")
+@router.get("/{datanet}", response_model=schemas.Datanet)
 def datanet(datanet: str, services: Provided) -> Response:
     """One Datanet: its snapshot, its policy, and where its answers are paid."""
     manifest = services.library.snapshot(datanet).manifest

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from api import schemas
 from api.problems import problem
 from api.responses import json_response
 from api.services import Provided, Services
@@ -19,13 +20,17 @@ WORKER_LATE_SECONDS = 600.0
 """A receipt that waits so long beyond its batch's age says that no worker settles it."""
 
 
-@router.get("/healthz")
+@router.get("/healthz", response_model=schemas.Health)
 def healthz() -> Response:
     """The process runs."""
     return json_response({"status": "ok"})
 
 
-@router.get("/readyz")
+@router.get(
+    "/readyz",
+    response_model=schemas.Readiness,
+    responses={503: {"model": schemas.Problem, "description": "Nothing can be answered now."}},
+)
 def readyz(services: Provided) -> Response:
     """A published Datanet can be answered and journalled; other parts are listed when degraded."""
     names = services.library.names()

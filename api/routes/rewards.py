@@ -28,19 +28,19 @@ def _hash(text: str, what: str) -> bytes:
     return digest
 
 
-@router.get("/receipts/{receipt_id}")
+@router.get("/receipts/{receipt_id}", response_model=schemas.Receipt)
 def receipt(receipt_id: str, services: Provided) -> Response:
     """A receipt with all that is needed to check it; ``footnote verify`` reads it from a file."""
     return json_response(receipt_object(services.journal, _hash(receipt_id, "receipt")))
 
 
-@router.get("/batches/{batch_id}")
+@router.get("/batches/{batch_id}", response_model=schemas.Batch)
 def batch(batch_id: str, services: Provided) -> Response:
     """A batch with every receipt's message, signature and lines."""
     return json_response(batch_object(services.journal, _hash(batch_id, "batch")))
 
 
-@router.get("/contributors/{address}")
+@router.get("/contributors/{address}", response_model=schemas.Contributor)
 def contributor(address: str, services: Provided) -> Response:
     """What an address earned, by Datanet, with the cited spans behind it.
 

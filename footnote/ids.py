@@ -13,6 +13,7 @@ from typing import Any
 
 import rfc8785
 from eth_abi.abi import encode as _abi_encode
+from eth_abi.exceptions import EncodingError
 from eth_hash.auto import keccak as _keccak
 
 ZERO_HASH = bytes(32)
@@ -28,8 +29,11 @@ def sha256(data: bytes) -> bytes:
 
 
 def abi_encode(types: Sequence[str], values: Sequence[Any]) -> bytes:
-    """Solidity's ``abi.encode`` of ``values``."""
-    return bytes(_abi_encode(types, values))
+    """Solidity's ``abi.encode`` of ``values``; ValueError for what does not fit its type."""
+    try:
+        return bytes(_abi_encode(types, values))
+    except EncodingError as error:
+        raise ValueError("a value does not fit its Solidity type") from error
 
 
 def canonical_json(value: Mapping[str, Any]) -> bytes:

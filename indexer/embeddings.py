@@ -37,6 +37,10 @@ class CachedEmbeddings:
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")
             self._connection.execute(_SCHEMA)
+        except sqlite3.OperationalError as error:
+            raise Unavailable(
+                "the embedding cache cannot be opened", f"check the disk, then try again ({error})"
+            ) from error
         except sqlite3.DatabaseError as error:
             raise Broken(
                 "the embedding cache cannot be used", f"delete {path.name} ({error})"

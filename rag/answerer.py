@@ -101,9 +101,11 @@ class Extractive:
         for other in evidence:
             same = other.hit.chunk.document.document_id == first_document
             bar = self.SAME_DOCUMENT if same else self.OTHER_DOCUMENT
-            if len(chosen) == self.MAX_CLAIMS or other.score < bar * best.score:
+            if len(chosen) == self.MAX_CLAIMS:
                 break
-            if not any(_folded(other.text) == _folded(e.text) for e in chosen):
+            if other.score >= bar * best.score and not any(
+                _folded(other.text) == _folded(e.text) for e in chosen
+            ):
                 chosen.append(other)
         return Draft(
             tuple(

@@ -17,7 +17,8 @@ from rag.sentences import Kind, sentences
 _NUMBERS = r"\d{1,3}(?:\s*[-–,;]\s*\d{1,3}){0,20}"
 # White space is tried once for each run, so that no output takes more than linear time.
 _MARKER = re.compile(
-    rf"(?:(?<![ \t])[ \t]++)?(?:\[\[\s*({_NUMBERS})\s*\]\]|\[\s*({_NUMBERS})\s*\]|【\s*({_NUMBERS})\s*】)"
+    rf"(?:(?<![ \t])[ \t]++)?"
+    rf"(?:\[\[\s*({_NUMBERS})\s*\]\]|\[\s*({_NUMBERS})\s*\]|【\s*({_NUMBERS})\s*】)"
 )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import tantivy
 
-from footnote.errors import Broken
+from footnote.errors import Broken, Unavailable
 
 TITLE_BOOST = 1.0
 _TOKENIZER = "footnote_en"
@@ -84,9 +84,18 @@ class LexicalIndex:
         """Add ``entries`` to the index in ``directory``, which is made if it is not there.
 
         Scores do not depend on how an index grew: tantivy counts over all segments, and entries
-        are never deleted from one.
+        are never deleted from one. Unavailable where the disk takes no more.
         """
         directory.mkdir(parents=True, exist_ok=True)
+        try:
+            cls._write(directory, entries)
+        except ValueError as error:
+            raise Unavailable(
+                "a lexical index cannot be written", "free some disk space, then try again"
+            ) from error
+
+    @staticmethod
+    def _write(directory: Path, entries: Iterable[LexicalEntry]) -> None:
         index = tantivy.Index(_schema(), str(directory), reuse=True)
         index.register_tokenizer(_TOKENIZER, _ANALYZER)
         writer = index.writer(_HEAP_BYTES, 1)

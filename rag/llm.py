@@ -57,7 +57,9 @@ class OpenAIChatModel:
         import openai
         from langchain_openai import ChatOpenAI
 
-        model = ChatOpenAI(model=check_adapter(self.base if adapter is None else adapter), **self._options)
+        model = ChatOpenAI(
+            model=check_adapter(self.base if adapter is None else adapter), **self._options
+        )
         try:
             reply = model.invoke(list(messages))
         except openai.NotFoundError as error:

@@ -31,7 +31,8 @@ def write_prompt(question: str, hits: Sequence[Hit]) -> Prompt:
     """Number ``hits`` from 1 in their order and ask ``question`` over them."""
     sources = dict(enumerate(hits, start=1))
     shown = "\n\n".join(
-        f"<source {number}> {_defused(hit.chunk.document.title)}\n{_defused(hit.chunk.text)}\n</source>"
+        f"<source {number}> {_defused(hit.chunk.document.title)}\n"
+        f"{_defused(hit.chunk.text)}\n</source>"
         for number, hit in sources.items()
     )
     return Prompt(

@@ -34,7 +34,7 @@ class Sentence:
 
 
 _FENCE = re.compile(r"[ \t]*(```|~~~)")
-_FENCE_LINE = re.compile(r"^[ \t]*(```|~~~)", re.MULTILINE)
+_FENCE_LINE = re.compile("(?:\\A|[\n\r\u2028\u2029])[ \t]*(```|~~~)")
 _ATX_HEADING = re.compile(r"[ ]{0,3}#{1,6}\s")
 _UNDERLINE = re.compile(r"([=\-~^\"'`#*+.:_])\1{2,}[ \t]*")
 _BULLET = re.compile(r"[ \t]*(?:[-*+•‣]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])[ \t]+")

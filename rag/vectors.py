@@ -7,6 +7,7 @@ FAISS sees one.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from enum import Enum
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from footnote.errors import Broken, Misconfigured
+from footnote.errors import Broken, Misconfigured, Unavailable
 
 if TYPE_CHECKING:
     from rag.embedder import Vectors
@@ -105,7 +106,13 @@ class VectorIndex:
         return cls(index, kind)
 
     def save(self, path: Path) -> None:
-        _faiss().write_index(self._index, str(path))
+        """Write the index; Unavailable where the disk takes no more."""
+        try:
+            _faiss().write_index(self._index, str(path))
+        except RuntimeError as error:
+            raise Unavailable(
+                "a vector index cannot be written", "free some disk space, then try again"
+            ) from error
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
@@ -115,7 +122,7 @@ class VectorIndex:
         scores by the lower id."""
         faiss = _faiss()
         many = len(queries) >= 8
-        faiss.omp_set_num_threads(0 if many else 1)
+        faiss.omp_set_num_threads(os.cpu_count() or 1 if many else 1)
         # Since 1.14 FAISS leaves small batches without BLAS, which is six times slower at 32.
         faiss.cvar.distance_compute_blas_threshold = 4 * queries.shape[1] if many else 128_000
         scores, ids = self._index.search(queries, min(k, max(len(self), 1)))

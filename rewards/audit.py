@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from footnote.addresses import Address, format_address
-from rewards.batch import batch_of
+from rewards.batch import Payable, batch_of
 from rewards.chain import EvmChain
-from rewards.journal import Journal
+from rewards.journal import Journal, StoredReceipt
+from rewards.keys import recover
 from rewards.ledger import Ledger, Registration
+from rewards.receipt import citations_root
 
 
 @dataclass(slots=True)
@@ -44,7 +46,8 @@ def audit(journal: Journal, chain: EvmChain) -> Audit:
 
     For each Datanet the chain's batches must be, one after another from 0, those that the journal's
     receipts make; for each address, what the pool credits and what was withdrawn must together be
-    what those batches owe it. The receipts themselves must form one chain.
+    what those batches owe it. The receipts themselves must form one chain, each one whole, settled
+    or not.
     """
     found = Audit()
     for ledger in journal.ledgers():
@@ -104,21 +107,38 @@ def _audit_datanet(
 
 
 def _audit_receipt_chain(journal: Journal, registration: Registration, found: Audit) -> None:
-    """Each receipt names the digest of the one before, and hashes to its own."""
+    """Each receipt names the digest of the one before, hashes to its own, and is signed; its lines
+    hash to its root, and what a Batch would pay for it is what they say; none is missing at the
+    end. So what waits is checked before it is paid."""
     ledger, datanet = registration.ledger, registration.datanet
     previous, seq = bytes(32), 0
-    while True:
-        stored = journal.receipts(ledger.ledger_id, datanet, seq, seq + 999)
-        for receipt in stored:
+    while stored := journal.receipts(ledger.ledger_id, datanet, seq, seq + 999):
+        payables = journal.payables(ledger.ledger_id, datanet, seq, seq + 999)
+        for receipt, payable in zip(stored, payables, strict=True):
             message = receipt.message
-            if (message.seq, message.previous) != (seq, previous):
+            if (message.seq, payable.seq, message.previous) != (seq, seq, previous):
                 found.differences.append(f"{datanet}: the chain of receipts breaks at seq {seq}")
                 return
-            if message.digest(receipt.domain) != receipt.digest:
+            if not _is_whole(receipt, payable, registration):
                 found.differences.append(f"{datanet}: receipt {seq} was changed")
             previous, seq = receipt.digest, seq + 1
-        if len(stored) < 1_000:
-            return
+    if seq != journal.next_seq(ledger.ledger_id, datanet):
+        found.differences.append(f"{datanet}: receipts from seq {seq} on are not those issued")
+
+
+def _is_whole(receipt: StoredReceipt, payable: Payable, registration: Registration) -> bool:
+    message, lines = receipt.message, receipt.lines
+    signer = recover(receipt.digest, receipt.signature or b"")
+    return (
+        receipt.domain == registration.ledger.domain
+        and message.digest(receipt.domain) == receipt.digest
+        and message.leaf == payable.leaf
+        and citations_root(lines) == message.citations_root
+        and sum(line.amount for line in lines if line.part == "data") == message.data_pool
+        and tuple((line.account, line.amount) for line in lines) == payable.owed
+        and signer is not None
+        and signer == receipt.signer
+    )
 
 
 def _audit_credits(

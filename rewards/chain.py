@@ -218,9 +218,7 @@ class EvmChain:
         if identity.genesis_hash != ledger.genesis_hash:
             return True
         deployment = self._block(ledger.deployment_block)
-        return (
-            deployment is not None and bytes(deployment["hash"]) != ledger.deployment_block_hash
-        )
+        return deployment is not None and bytes(deployment["hash"]) != ledger.deployment_block_hash
 
     def confirms(self, ledger: Ledger) -> bool:
         """Whether this chain holds that deployment, and all else that ``ledger`` says of it is so:

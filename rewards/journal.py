@@ -19,7 +19,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -714,7 +714,8 @@ class Journal:
                 .values(sent_at=at)
             )
             connection.execute(_unless_final(signed.nonced.planned).values(stage="sent"))
-        return SentBatch(signed)
+        latest = replace(signed.latest, sent_at=at)
+        return SentBatch(replace(signed, attempts=(*signed.attempts[:-1], latest)))
 
     def mark_mined(self, sent: SentBatch, tx_hash: bytes | None) -> MinedBatch:
         planned = sent.signed.nonced.planned

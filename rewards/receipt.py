@@ -181,12 +181,20 @@ class Line:
         return shown
 
 
+_LINE_BITS = {"start": 64, "end": 64, "weight_ppm": 32, "share_bps": 16, "amount": 128}
+
+
 def line_from_json(shown: dict[str, Any]) -> Line:
     """The inverse of :meth:`Line.as_json`; ValueError, KeyError or TypeError for anything else."""
     values = dict(shown)
     for name in ("document_hash", "version_hash", "cited_text_hash", "account"):
         values[name] = bytes.fromhex(values[name].removeprefix("0x"))
     values["amount"] = int(values["amount"])
+    for name, bits in _LINE_BITS.items():
+        if type(values[name]) is not int or not 0 <= values[name] < 2**bits:
+            raise ValueError(f"{name} is not a whole number of {bits} bits")
+    if type(values["withheld"]) is not bool:
+        raise ValueError("withheld is not true or false")
     return Line(**values)
 
 

@@ -189,7 +189,7 @@ class Place:
     def settler(self, journal: Journal | None = None, key: Key | None = None) -> Settler:
         chain = self.pool.chain
         return Settler(
-            journal or self.journal, chain, key or self.distributor, Pace(0, 0, 0), chain.max_fee
+            journal or self.journal, chain, key or self.distributor, Pace(0, 0, 1), chain.max_fee
         )
 
     def settle(self) -> bool:

@@ -57,7 +57,8 @@ def test_the_number_of_probes_is_written_with_the_index(tmp_path: Path) -> None:
     inner.train(VECTORS)
     inner.nprobe = 5
     faiss.write_index(inner, str(tmp_path / "v"))
-    assert faiss.read_index(str(tmp_path / "v")).nprobe == 5
+    read: Any = faiss.read_index(str(tmp_path / "v"))
+    assert read.nprobe == 5
 
 
 def test_half_precision_keeps_unit_vectors_to_a_thousandth() -> None:

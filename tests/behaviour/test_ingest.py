@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from footnote.errors import Broken, Busy, NotFound
+from footnote.errors import Broken, Busy, NotFound, Unavailable
 from footnote.ids import version_of
 from indexer.admission import Defaults
 from indexer.ingest import Report
@@ -332,3 +332,14 @@ def test_two_datanets_do_not_know_each_other(home: Path) -> None:
     indexer(home, WordEmbedder(), datanet="other").remove(["cats"])
     assert set(stored_texts(home)) == {"cats", "dogs", "bees"}
     assert set(stored_texts(home, "other")) == {"dogs", "bees"}
+
+
+def test_a_cache_that_cannot_be_used_says_what_to_do(home: Path) -> None:
+    cache = home / "cache" / "embeddings.sqlite"
+    cache.mkdir(parents=True)
+    with pytest.raises(Unavailable, match="the embedding cache cannot be opened"):
+        ingest(home, WordEmbedder(), THREE)
+    cache.rmdir()
+    cache.write_bytes(b"no database" * 1_000)
+    with pytest.raises(Broken, match=r"delete embeddings\.sqlite"):
+        ingest(home, WordEmbedder(), THREE)

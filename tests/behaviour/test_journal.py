@@ -547,16 +547,18 @@ def test_every_stage_is_read_back_as_it_was_stored(
     signed = journal.store_attempt(nonced, ATTEMPT)
     assert opened(tmp_path) == signed == SignedBatch(nonced, (ATTEMPT,))
     sent = journal.mark_sent(signed, 12.5)
-    assert opened(tmp_path) == SentBatch(SignedBatch(nonced, (replace(ATTEMPT, sent_at=12.5),)))
-    signed = journal.store_attempt(nonced, BUMPED, signed.attempts)
+    assert sent == SentBatch(SignedBatch(nonced, (replace(ATTEMPT, sent_at=12.5),)))
+    assert opened(tmp_path) == sent
+    signed = journal.store_attempt(nonced, BUMPED, sent.signed.attempts)
     assert signed.latest == BUMPED
     sent = journal.mark_sent(signed, 13.5)
     mined = journal.mark_mined(sent, BUMPED.tx_hash)
     read = opened(tmp_path)
     assert isinstance(read, MinedBatch)
     assert (read.tx_hash, read.planned) == (BUMPED.tx_hash, planned)
+    assert read == mined
     journal.mark_unmined(mined)
-    assert isinstance(opened(tmp_path), SentBatch)
+    assert opened(tmp_path) == sent
     mined = journal.mark_mined(sent, BUMPED.tx_hash)
     assert journal.mark_final(mined) == FinalBatch(planned, BUMPED.tx_hash)
     assert opened(tmp_path) is None

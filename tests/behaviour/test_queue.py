@@ -15,7 +15,6 @@ from footnote.errors import Misconfigured
 from rewards.queue import GROUP, STREAM, Polling, RedisWakeUps, WakeUps, wake_ups
 
 
-
 @pytest.fixture(params=["polling", "redis"])
 def pair(request: pytest.FixtureRequest) -> Iterator[tuple[WakeUps, WakeUps]]:
     if request.param == "polling":
@@ -96,7 +95,9 @@ def test_redis_keeps_no_list_of_what_is_owed(redis_url: str) -> None:
             api.announce("eips")
         RedisWakeUps(redis_url, "w").wait(0.1)
         assert client.xlen(STREAM) <= 1_200, "trimmed"
-        assert client.xpending(STREAM, GROUP)["pending"] == 0, "nothing waits for an acknowledgement"
+        assert client.xpending(STREAM, GROUP)["pending"] == 0, (
+            "nothing waits for an acknowledgement"
+        )
         assert client.keys("*") == [STREAM.encode()]
 
 

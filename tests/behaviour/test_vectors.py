@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from footnote.errors import Broken
+from footnote.errors import Broken, Unavailable
 from rag.embedder import Vectors
 from rag.vectors import EXACT_LIMIT, VectorIndex, VectorKind, kind_for
 
@@ -121,3 +121,8 @@ def test_a_file_that_faiss_cannot_read_is_broken(tmp_path: Path) -> None:
     with pytest.raises(Broken) as caught:
         VectorIndex.load(tmp_path / "v", VectorKind.EXACT_FP16)
     assert caught.value.code == "index-corrupt"
+
+
+def test_a_file_that_cannot_be_written_is_told_as_such(index: VectorIndex, tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="a vector index cannot be written"):
+        index.save(tmp_path / "no" / "such" / "folder")

@@ -1,8 +1,8 @@
 """The ``openlora`` answerer over real HTTP, against a small server that speaks OpenAI's chat API.
 
-The server is deterministic and honest about what it is: it copies from the numbered sources that the
-prompt shows it, or misquotes them on request, so that every rule between a model's output and a
-receipt is walked.
+The server is deterministic and honest about what it is: it copies from the numbered sources that
+the prompt shows it, or misquotes them on request, so that every rule between a model's output and
+a receipt is walked.
 """
 
 from __future__ import annotations

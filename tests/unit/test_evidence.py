@@ -18,7 +18,7 @@ def rare(term: str) -> float:
 def test_the_sentence_that_covers_the_question_comes_first() -> None:
     text = "Marsupials live in Australia. The quokka eats leaves at night. Few of them swim."
     found = find_evidence("What does the quokka eat?", [hit(text)], rare)
-    assert [e.text for e in found][0] == "The quokka eats leaves at night."
+    assert found[0].text == "The quokka eats leaves at night."
     assert found[0].coverage == 1.0
     assert found[0].span.of(text) == found[0].text
 

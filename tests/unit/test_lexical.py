@@ -4,10 +4,11 @@ import math
 from pathlib import Path
 
 import pytest
+import tantivy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from footnote.errors import Broken
+from footnote.errors import Broken, Unavailable
 from rag.lexical import LexicalEntry, LexicalIndex, content_terms, terms
 from tests.corpus import TEXTS
 
@@ -73,3 +74,11 @@ def test_a_folder_that_is_no_index_is_broken(tmp_path: Path) -> None:
     with pytest.raises(Broken) as caught:
         LexicalIndex.open(tmp_path)
     assert caught.value.code == "index-corrupt"
+
+
+def test_an_index_that_cannot_be_written_is_told_as_such(tmp_path: Path) -> None:
+    LexicalIndex.write(tmp_path, ENTRIES)
+    holder = tantivy.Index.open(str(tmp_path)).writer(20_000_000, 1)
+    with pytest.raises(Unavailable, match="a lexical index cannot be written"):
+        LexicalIndex.write(tmp_path, ENTRIES)
+    del holder

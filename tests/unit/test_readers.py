@@ -147,6 +147,12 @@ def test_broken_front_matter_is_a_reason_and_no_crash(tmp_path: Path, yaml: str)
     assert found.document_id == "a.md"
 
 
+def test_a_front_matter_too_long_is_refused_before_it_is_parsed(tmp_path: Path) -> None:
+    path = tmp_path / "a.md"
+    path.write_text("---\n" + "- a\n" * 40_000 + "---\nText.")
+    assert only(path) == Unreadable("a.md", "its front matter is over 100,000 characters")
+
+
 def test_an_empty_id_in_front_matter_is_no_id() -> None:
     assert plain.read("a.md", b"---\nid:\n---\nText.").document_id == "a.md"
 

@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from footnote.errors import Invalid, Misconfigured, NotFound, Unavailable
+from footnote.model import Answer, Question, Usage, Verdict
+from indexer.admission import Defaults
+from indexer.readers.files import find_files
+from indexer.splitter import ChunkSize
+from rag.answerer import (
+    MAX_QUESTION_CODE_POINTS,
+    MODEL_DECLINED,
+    WEAK_EVIDENCE,
+    Answerer,
+    Extractive,
+    OpenLora,
+)
+from rag.embedder import SentenceTransformerEmbedder
+from rag.evidence import Calibration
+from rag.library import Library
+from rag.llm import Completion, check_adapter
+from rag.verifier import Verifier
+from tests.corpus import fields, indexer, write_lines
+
+QUOKKA = (
+    "The quokka lives on Rottnest Island. The quokka eats leaves at night. "
+    "About 10,000 quokkas live there today."
+)
+CAMEL = "The camel stores fat in its hump. A camel drinks 100 litres of water at once."
+
+
+class Scripted:
+    """A ChatModel that says what it is told to and remembers what it was asked."""
+
+    base = "scripted"
+
+    def __init__(self, *replies: str | Exception) -> None:
+        self.replies = list(replies)
+        self.asked: list[tuple[str, str | None]] = []
+
+    def complete(self, messages: Sequence[tuple[str, str]], adapter: str | None) -> Completion:
+        self.asked.append((messages[-1][1], adapter))
+        reply = self.replies.pop(0)
+        if isinstance(reply, Exception):
+            raise reply
+        return Completion(reply, Usage(120, 7))
+
+
+@pytest.fixture(scope="module")
+def library(
+    embedder: SentenceTransformerEmbedder, tmp_path_factory: pytest.TempPathFactory
+) -> Library:
+    home = tmp_path_factory.mktemp("home")
+    lines: list[dict[str, Any]] = [
+        fields("quokka", QUOKKA, title="The quokka"),
+        fields("camel", CAMEL, title="The camel"),
+        fields("filler", "Nothing of interest stands here. It only fills the room."),
+    ]
+    path = write_lines(home / "in.jsonl", lines)
+    indexer(home, embedder).ingest(find_files([path]), Defaults())
+    tight = "A walk begins at dawn for the quokka. The quokka eats leaves."
+    code = "```\neat(leaves, dawn)\n```"
+    path = write_lines(home / "in.jsonl", [fields("one", f"{tight}\n\n{code}", title="Walks")])
+    size = ChunkSize(budget=24, overlap=12, minimum=3)
+    indexer(home, embedder, datanet="tight", size=size).ingest(find_files([path]), Defaults())
+    return Library(home)
+
+
+def answerer(
+    library: Library, embedder: SentenceTransformerEmbedder, model: Scripted | None = None,
+    bar: float = 0.3,
+) -> Answerer:  # fmt: skip
+    drafters: dict[str, Any] = {"extractive": Extractive()}
+    if model:
+        drafters["openlora"] = OpenLora(model, Verifier(embedder))
+    return Answerer(library, embedder, drafters, "extractive", Calibration(bar=bar))
+
+
+def check(answer: Answer, library: Library) -> None:
+    """What holds for every answer, DESIGN §6."""
+    snapshot = library.snapshot(answer.question.datanet)
+    assert answer.snapshot_id == snapshot.manifest.snapshot_id
+    assert 0 <= answer.confidence <= 1
+    assert answer.refused == (not answer.claims)
+    for claim in answer.claims:
+        assert claim.span.of(answer.text) == claim.text
+    for number, citation in enumerate(answer.citations, start=1):
+        assert citation.marker == number
+        whole = snapshot.text(citation.document.version)
+        assert citation.span.of(whole) == citation.cited_text
+        assert 0 < len(citation.cited_text) <= 1_000
+        assert f"[{number}]" in answer.text
+        assert (citation.weight_ppm > 0) == (citation.verdict is Verdict.SUPPORTED)
+        (claim,) = [c for c in answer.claims if c.claim_id == citation.claim_id]
+        assert citation.citation_id in claim.citation_ids
+    supported = any(c.verdict is Verdict.SUPPORTED for c in answer.citations)
+    assert sum(c.weight_ppm for c in answer.citations) == (1_000_000 if supported else 0)
+    assert len(answer.citations) <= 10
+
+
+def test_an_extractive_answer_quotes_its_source_to_the_character(
+    library: Library, embedder: SentenceTransformerEmbedder
+) -> None:
+    answer = answerer(library, embedder).answer(Question("tales", "What does the quokka eat?"))
+    check(answer, library)
+    assert answer.text.startswith("The quokka eats leaves at night. [1]")
+    assert answer.citations[0].document.document_id == "quokka"
+    assert answer.citations[0].cited_text == "The quokka eats leaves at night."
+    assert {c.verdict for c in answer.citations} == {Verdict.SUPPORTED}
+    assert answer.used_chunk_ids <= {hit.chunk.chunk_id for hit in answer.retrieved}
+    assert answer.answer_id.startswith("ans_")
+    assert len(answer.answer_id) == 36
+
+
+def test_a_question_that_the_datanet_does_not_answer_is_refused(
+    library: Library, embedder: SentenceTransformerEmbedder
+) -> None:
+    answer = answerer(library, embedder).answer(
+        Question("tales", "Which composer wrote the opera Fidelio in Vienna?")
+    )
+    check(answer, library)
+    assert (answer.text, answer.refusal_reason) == (WEAK_EVIDENCE, WEAK_EVIDENCE)
+    assert (answer.citations, answer.used_chunk_ids) == ((), frozenset())
+    assert answer.confidence < 0.3
+
+
+def test_a_models_markers_become_checked_citations(
+    library: Library, embedder: SentenceTransformerEmbedder
+) -> None:
+    model = Scripted(
+        "The quokka eats leaves at night [1]. The quokka eats camels at noon [1]. "
+        "Nobody knows more [77]."
+    )
+    answer = answerer(library, embedder, model).answer(
+        Question("tales", "What does the quokka eat?", answerer="openlora", adapter="bio-1")
+    )
+    check(answer, library)
+    assert answer.claims[0].verdict is Verdict.SUPPORTED
+    assert answer.claims[1].verdict is not Verdict.SUPPORTED
+    assert (answer.claims[2].verdict, answer.claims[2].citation_ids) == (Verdict.UNSUPPORTED, ())
+    assert answer.citations[0].cited_text == "The quokka eats leaves at night."
+    assert [c.weight_ppm for c in answer.citations] == [1_000_000, 0]
+    assert answer.removed_markers == 1
+    assert answer.usage == Usage(120, 7)
+    assert answer.text == (
+        "The quokka eats leaves at night. [1] The quokka eats camels at noon. [2] "
+        "Nobody knows more."
+    )
+    assert model.asked[0][1] == "bio-1"
+    assert answer.adapter is not None
+
+
+def test_a_chunk_that_only_repeats_anothers_sentence_can_be_cited(
+    library: Library, embedder: SentenceTransformerEmbedder
+) -> None:
+    snapshot = library.snapshot("tight")
+    rows = list(snapshot.catalogue.chunks())
+    assert rows[1].span.start < rows[0].span.end, "the second chunk repeats a sentence"
+    count = len(rows)
+    model = Scripted(*[f"The quokka eats leaves [{n}]." for n in range(1, count + 1)])
+    service = answerer(library, embedder, model, bar=0.0)
+    for _ in range(count):
+        answer = service.answer(Question("tight", "When does a walk begin?", answerer="openlora"))
+        check(answer, library)
+        assert [c.cited_text for c in answer.citations] == ["The quokka eats leaves."]
+
+
+def test_at_most_ten_citations_however_many_a_model_writes(
+    library: Library, embedder: SentenceTransformerEmbedder
+) -> None:
+    model = Scripted("The quokka eats leaves at night [1,2,3]. " * 12)
+    answer = answerer(library, embedder, model).answer(
+        Question("tales", "What does the quokka eat?", answerer="openlora")
+    )
+    check(answer, library)
+    assert len(answer.citations) == 10
+
+
+@pytest.mark.parametrize("reply", ["NO ANSWER", "no answer.", "", "  \n", "[1]", "# Heading"])
+def test_a_model_that_declines_gives_a_refusal(
+    library: Library, embedder: SentenceTransformerEmbedder, reply: str
+) -> None:
+    answer = answerer(library, embedder, Scripted(reply)).answer(
+        Question("tales", "What does the quokka eat?", answerer="openlora")
+    )
+    check(answer, library)
+    assert (answer.refusal_reason, answer.usage) == (MODEL_DECLINED, Usage(120, 7))
+
+
+def test_no_model_is_asked_where_the_evidence_is_weak(
+    library: Library, embedder: SentenceTransformerEmbedder
+) -> None:
+    model = Scripted()
+    answer = answerer(library, embedder, model, bar=1.1).answer(
+        Question("tales", "What does the quokka eat?", answerer="openlora")
+    )
+    assert (answer.refusal_reason, model.asked) == (WEAK_EVIDENCE, [])
+
+
+def test_an_error_of_the_model_is_no_answer(
+    library: Library, embedder: SentenceTransformerEmbedder
+) -> None:
+    model = Scripted(Unavailable("the model server does not answer", "try again shortly"))
+    with pytest.raises(Unavailable):
+        answerer(library, embedder, model).answer(
+            Question("tales", "What does the quokka eat?", answerer="openlora")
+        )
+
+
+@pytest.mark.parametrize(
+    ("question", "what"),
+    [
+        (Question("tales", ""), "an empty question"),
+        (Question("tales", " ?! "), "an empty question"),
+        (Question("tales", "x" * (MAX_QUESTION_CODE_POINTS + 1)), "a question that is too long"),
+        (Question("tales", "a\x00b"), "a NUL character in the question"),
+        (Question("tales", "a\udcff"), "a lone surrogate in the question, which is no character"),
+        (Question("tales", "why?", k=0), "k out of range"),
+        (Question("tales", "why?", k=101), "k out of range"),
+        (Question("tales", "why?", adapter="x"), "the extractive answerer has no adapters"),
+    ],
+)
+def test_a_question_that_cannot_be_asked_so_is_refused(
+    library: Library, embedder: SentenceTransformerEmbedder, question: Question, what: str
+) -> None:
+    with pytest.raises(Invalid) as caught:
+        answerer(library, embedder).answer(question)
+    assert caught.value.what == what
+
+
+def test_an_unknown_datanet_or_answerer_is_named(
+    library: Library, embedder: SentenceTransformerEmbedder
+) -> None:
+    with pytest.raises(NotFound, match="no such Datanet"):
+        answerer(library, embedder).answer(Question("nothing", "why?"))
+    with pytest.raises(Misconfigured, match="openlora is not set up here"):
+        answerer(library, embedder).answer(Question("tales", "why?", answerer="openlora"))
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a/../b", "a b", "x" * 129, "/etc", "a//.b", "ä"])
+def test_an_adapters_name_cannot_leave_its_path(name: str) -> None:
+    with pytest.raises(Invalid, match="not an adapter's name"):
+        check_adapter(name)
+
+
+def test_adapter_names_as_hubs_write_them_are_taken() -> None:
+    for name in ("org/legal-lora_v1.2", "base", "a:b"):
+        assert check_adapter(name) == name

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from fastapi.responses import Response
 from starlette.requests import Request
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import problem
@@ -24,7 +25,7 @@ class StrictJsonBodies:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] not in _WITH_BODY:
+        if scope["type"] != "http" or scope["method"] not in _WITH_BODY or not _is_route(scope):
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
@@ -40,6 +41,11 @@ class StrictJsonBodies:
             await refusal(scope, receive, send)
             return
         await self._app(scope, _replayed(body, receive), send)
+
+
+def _is_route(scope: Scope) -> bool:
+    """Whether anything takes this method here; else the answer is 404 or 405, whatever the body."""
+    return any(route.matches(scope)[0] is Match.FULL for route in scope["app"].router.routes)
 
 
 def _refused_headers(request: Request) -> Response | None:

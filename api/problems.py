@@ -6,6 +6,7 @@ Nothing of a request, no path and no SQL is ever echoed.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -70,7 +71,7 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, RequestValidationError)
         errors = [
             {
-                "pointer": "/" + "/".join(str(part) for part in one["loc"][1:]),
+                "pointer": _pointer(one["loc"], unknown=one["type"] == "extra_forbidden"),
                 "code": str(one["type"]),
                 "detail": str(one["msg"]),
             }
@@ -97,6 +98,12 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(Exception, unforeseen)
+
+
+def _pointer(loc: Sequence[int | str], *, unknown: bool) -> str:
+    """The JSON Pointer of what is wrong; of its parent for an unknown field, whose name is input
+    and never echoed."""
+    return "".join(f"/{part}" for part in (loc[1:-1] if unknown else loc[1:]))
 
 
 def _code_of(errors: list[dict[str, str]]) -> str:

@@ -316,7 +316,7 @@ class Health(_Strict):
 
 
 class Degraded(_Strict):
-    part: Literal["redis", "chain", "worker"]
+    part: Literal["redis", "chain", "worker", "datanet"]
     reason: str
 
 

@@ -10,6 +10,7 @@ import sys
 import threading
 import tomllib
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -199,11 +200,12 @@ def fund(datanet: str, amount: str, base_units: bool) -> None:
 
 
 def _units(amount: str, base_units: bool) -> int:
+    """Base units, exactly: a Decimal product would be rounded to 28 digits."""
     try:
-        units = Decimal(amount) * (1 if base_units else 10**TOKEN_DECIMALS)
-    except InvalidOperation:
+        units = Fraction(Decimal(amount)) * (1 if base_units else 10**TOKEN_DECIMALS)
+    except (InvalidOperation, ValueError, OverflowError):  # no number, NaN, Infinity
         raise Invalid("that is no amount", "give a number, such as 2.5") from None
-    if units != units.to_integral_value() or units <= 0:
+    if units.denominator != 1 or not 0 < units < 2**256:
         raise Invalid("that is no amount", "give a positive number of at most 18 decimals")
     return int(units)
 

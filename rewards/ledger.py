@@ -47,10 +47,13 @@ class Ledger:
 
     @classmethod
     def from_json(cls, shown: Mapping[str, Any]) -> Ledger:
+        """The inverse of :meth:`as_json`; ValueError, KeyError or TypeError for anything else."""
         values: dict[str, Any] = {
             name: bytes.fromhex(value[2:]) if isinstance(value, str) else value
             for name, value in shown.items()
         }
+        if any(type(values[n]) is not int for n in ("chain_id", "deployment_block", "created_at")):
+            raise ValueError("a number of the ledger is no whole number")
         return cls(**values)
 
 

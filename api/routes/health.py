@@ -36,13 +36,21 @@ def readyz(services: Provided) -> Response:
     names = services.library.names()
     if not names:
         return problem(503, "nothing-published", "No Datanet is published; run footnote ingest.")
-    try:
-        for name in names:
+    damaged: dict[str, FootnoteError] = {}
+    for name in names:
+        try:
             services.library.snapshot(name)
+        except FootnoteError as error:
+            damaged[name] = error
+    try:
         services.journal.check()
+        if len(damaged) == len(names):
+            raise damaged[names[0]]
     except FootnoteError as error:
         return problem(503, error.code, f"{error.what}: {error.what_to_do}")
-    degraded = _degraded(services, names)
+    degraded = [
+        {"part": "datanet", "reason": f"{name}: {error.what}"} for name, error in damaged.items()
+    ] + _degraded(services, names)
     return json_response(
         {
             "status": "degraded" if degraded else "ready",

@@ -346,9 +346,13 @@ def test_a_full_disk_says_so_and_records_nothing(journal: Journal, recorder: Rec
         connection.execute(f"PRAGMA max_page_count = {pages}")
 
     journal._engine.dispose()
-    with pytest.raises(StorageFull) as refused:
+
+    def fill() -> None:
         for _ in range(100):
             recorder.record(answer([supported(1, document("a"))], text="long " * 5_000))
+
+    with pytest.raises(StorageFull) as refused:
+        fill()
     assert (refused.value.status, refused.value.exit_code) == (507, 74)
     event.remove(journal._engine, "connect", no_more_pages)
     journal._engine.dispose()

@@ -1,4 +1,4 @@
-"""Settlement against a real chain: every crash, race and refusal ends with owed equal to credited."""
+"""Settlement against a real chain: whatever happens, owed equals credited in the end."""
 
 from __future__ import annotations
 
@@ -141,7 +141,8 @@ def test_later_receipts_go_into_later_batches(here: Place) -> None:
 
 def test_a_batch_is_final_only_at_the_finalized_tag(there: Place) -> None:
     there.record(1)
-    running, seen = there.settler(), []
+    running = there.settler()
+    seen: list[str] = []
     until = time.monotonic() + 20
     while not seen or seen[-1] != "final":
         assert time.monotonic() < until

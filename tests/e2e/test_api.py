@@ -106,9 +106,7 @@ def serving(services: Services) -> Iterator[Service]:
 
 
 @pytest.fixture(scope="module")
-def home(
-    tmp_path_factory: pytest.TempPathFactory, embedder: SentenceTransformerEmbedder
-) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory, embedder: SentenceTransformerEmbedder) -> Path:
     folder = tmp_path_factory.mktemp("api")
     ingest(folder, embedder)
     return folder
@@ -128,9 +126,7 @@ def at(instant_pool: Pool, home: Path) -> Place:
 
 
 @pytest.fixture(scope="module")
-def paying(
-    at: Place, home: Path, embedder: SentenceTransformerEmbedder
-) -> Iterator[Service]:
+def paying(at: Place, home: Path, embedder: SentenceTransformerEmbedder) -> Iterator[Service]:
     """With a Ledger, a signer, and a journal that a settler can settle."""
     settings = Settings(home=home, journal_url=f"sqlite:///{at.folder / 'journal.sqlite'}")
     services = build_services(settings, embedder)
@@ -193,9 +189,7 @@ def assert_holds_to_the_character(service: Service, body: dict[str, Any]) -> Non
     [QUESTION, "At which temperature is green tea brewed?", "How does granite form?",
      "Who won the chess championship of 1972?", "bee 🐝?", "a" * 4_000],
 )  # fmt: skip
-def test_every_span_cuts_the_stored_text_to_the_character(
-    service: Service, question: str
-) -> None:
+def test_every_span_cuts_the_stored_text_to_the_character(service: Service, question: str) -> None:
     assert_holds_to_the_character(service, service.ask(question))
 
 
@@ -539,9 +533,7 @@ def test_the_api_describes_itself_with_examples(service: Service) -> None:
     assert "Footnote" in service.http.get("/").text
 
 
-def test_no_question_is_ever_logged(
-    service: Service, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_no_question_is_ever_logged(service: Service, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         service.ask("What does the SECRET waggle dance show?")
         service.post("/v1/answers", {"datanet": "nature", "question": "SECRET", "k": 0})
@@ -597,13 +589,9 @@ def test_a_contributors_sums_follow_their_answers_to_the_settled_end(
         assert earned(address.lower()) == body
     again = paying.http.get(f"/v1/answers/{bodies[0]['id']}").json()
     assert {c["reward"]["status"] for c in again["citations"]} == {"settled"}
-    receipt = valid(
-        schemas.Receipt, paying.http.get(f"/v1/receipts/{bodies[0]['receipt']['id']}")
-    )
+    receipt = valid(schemas.Receipt, paying.http.get(f"/v1/receipts/{bodies[0]['receipt']['id']}"))
     assert receipt["batch"]["status"] == "final"
-    shown = valid(
-        schemas.Batch, paying.http.get(f"/v1/batches/{receipt['batch']['batch_id']}")
-    )
+    shown = valid(schemas.Batch, paying.http.get(f"/v1/batches/{receipt['batch']['batch_id']}"))
     assert {p["address"]: int(p["amount"]) for p in shown["payouts"]} == owed
     assert QUESTION not in json.dumps([receipt, shown])
     datanet = valid(schemas.Datanet, paying.http.get("/v1/datanets/nature"))

@@ -41,7 +41,6 @@ def test_the_demo_pays_every_contributor_to_the_last_unit_and_leaves_nothing_run
     tmp_path: Path,
 ) -> None:
     folder = tmp_path / "demo"
-    # Embeddings of an earlier demo in this checkout are worth their seconds.
     done = subprocess.run(
         [*FOOTNOTE, "demo", "--once", "--json", "--dir", str(folder)],
         env=clean_environment(), cwd=tmp_path, capture_output=True, text=True, check=False,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli.main import main
+from cli.stack import FOOTNOTE, clean_environment
 from footnote.errors import (
     Broken,
     Busy,
@@ -21,7 +22,6 @@ from footnote.errors import (
     StorageFull,
     Unavailable,
 )
-from cli.stack import FOOTNOTE, clean_environment
 from rewards.commands import _units
 from rewards.keys import create_key
 
@@ -136,7 +136,9 @@ def test_a_new_key_prints_its_address_alone_and_is_never_overwritten(
     keystore, passphrase = tmp_path / "k.json", tmp_path / "k.pass"
     create_key(keystore, passphrase, iterations=2)
     before = keystore.read_bytes()
-    code, out, error = run(capsys, "key", "new", str(keystore), "--passphrase-file", str(passphrase))
+    code, out, error = run(
+        capsys, "key", "new", str(keystore), "--passphrase-file", str(passphrase)
+    )
     assert (code, out) == (65, "")
     assert "never overwritten" in one_line(error)
     assert keystore.read_bytes() == before

@@ -90,7 +90,7 @@ def test_the_first_account_after_the_precompiles_is_an_address() -> None:
     ],
 )  # fmt: skip
 def test_strict_json_takes_no_traps(data: bytes) -> None:
-    with pytest.raises(ValueError, match=".") as refused:
+    with pytest.raises(ValueError, match=r"\w") as refused:
         strict_json.loads(data)
     assert "sys." not in str(refused.value), "an error speaks to whoever sent the JSON"
 

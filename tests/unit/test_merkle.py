@@ -1,4 +1,4 @@
-"""Sorted-pair trees, against a second implementation; tests/behaviour/test_chain.py asks the pool."""
+"""Sorted-pair trees, against a second implementation. tests/behaviour asks the pool itself."""
 
 from __future__ import annotations
 

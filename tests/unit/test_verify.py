@@ -161,7 +161,8 @@ def test_a_field_that_is_missing_or_new_makes_it_fail(at: Place, seq: int) -> No
             without = {k: v for k, v in saved[part].items() if k != key}
             assert failed({**saved, part: without}, at), (part, key)
         assert failed({**saved, part: {**saved[part], "extra": 1}}, at), part
-        for other in (None, [], 7, "x", True):
+        nothings: list[Any] = [None, [], 7, "x", True]
+        for other in nothings:
             assert failed({**saved, part: other}, at), (part, other)
 
 

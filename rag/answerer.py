@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Protocol
 
-from footnote.errors import Invalid, Misconfigured
+from footnote.errors import Invalid
 from footnote.ids import new_answer_id
 from footnote.model import (
     MAX_CITATIONS,
@@ -255,9 +255,9 @@ class Answerer:
 
     def _drafter(self, name: str, adapter: str | None) -> Drafter:
         if name not in self._drafters:
-            raise Misconfigured(
+            raise Invalid(
                 f"the answerer {name} is not set up here",
-                "set FOOTNOTE_OPENLORA_URL and FOOTNOTE_OPENLORA_MODEL, or ask for extractive",
+                "ask for extractive, or have its operator set FOOTNOTE_OPENLORA_URL",
                 code="answerer-not-configured",
             )
         if adapter is not None and name == "extractive":

@@ -246,6 +246,7 @@ def worker(once: bool) -> None:
     running = build_worker(read_settings())
     _say(f"worker {format_address(running.settler.key.address)} is running")
     if once:
+        running.settler.chain.identity()  # nothing would be settled, and nobody told
         while running.pass_once() and not stop.wait(0.3):
             pass
     else:

@@ -222,6 +222,19 @@ class StoredBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class Earning:
+    """A line that names an address, with its receipt's place and the stage of its Batch, if any."""
+
+    datanet: str
+    ledger_id: bytes
+    seq: int
+    digest: bytes
+    issued_at: int
+    line: Line
+    stage: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Retry:
     """Marks a request, so that asking again with the same key gives the stored answer."""
 
@@ -303,10 +316,12 @@ class Journal:
                     ledgers.insert().values(ledger_id=ledger.ledger_id, body=ledger.as_json())
                 )
 
-    def ledgers(self) -> list[Ledger]:
-        """All Ledgers that were not found to be another one, in the order they were deployed."""
+    def ledgers(self, *, lost: bool = False) -> list[Ledger]:
+        """All Ledgers in the order they were deployed; those that were found to be another one
+        only with ``lost``."""
+        query = sa.select(ledgers.c.body)
         with self._reading() as connection:
-            rows = connection.execute(sa.select(ledgers.c.body).where(ledgers.c.lost.is_(None)))
+            rows = connection.execute(query if lost else query.where(ledgers.c.lost.is_(None)))
             return sorted(
                 (Ledger.from_json(body) for (body,) in rows), key=lambda ledger: ledger.created_at
             )
@@ -492,24 +507,34 @@ class Journal:
             ).scalar()
             return issued
 
-    def lines_of(self, account: Address) -> list[tuple[StoredReceipt, Line]]:
-        """Every line that names ``account``, newest receipt first."""
-        with self._reading() as connection:
-            rows = (
-                connection.execute(
-                    sa.select(receipts)
-                    .where(
-                        receipts.c.digest.in_(
-                            sa.select(lines.c.digest).where(lines.c.account == account)
-                        )
-                    )
-                    .order_by(receipts.c.issued_at.desc(), receipts.c.seq.desc())
-                )
-                .mappings()
-                .all()
+    def earnings(self, account: Address) -> list[Earning]:
+        """Every line that names ``account``, newest first."""
+        query = (
+            sa.select(
+                receipts.c.datanet, receipts.c.ledger_id, receipts.c.seq, receipts.c.digest,
+                receipts.c.issued_at, lines.c.body, batches.c.stage,
             )
-            stored = [_stored_receipt(connection, row) for row in rows]
-        return [(r, line) for r in stored for line in r.lines if line.account == account]
+            .join(lines, lines.c.digest == receipts.c.digest)
+            .outerjoin(
+                batches,
+                sa.and_(
+                    batches.c.ledger_id == receipts.c.ledger_id,
+                    batches.c.datanet == receipts.c.datanet,
+                    batches.c.first <= receipts.c.seq,
+                    batches.c.last >= receipts.c.seq,
+                ),
+            )
+            .where(lines.c.account == account)
+            .order_by(receipts.c.issued_at.desc(), receipts.c.seq.desc(), lines.c.position)
+        )  # fmt: skip
+        with self._reading() as connection:
+            return [
+                Earning(
+                    row.datanet, row.ledger_id, row.seq, row.digest, row.issued_at,
+                    line_from_json(row.body), row.stage,
+                )
+                for row in connection.execute(query)
+            ]  # fmt: skip
 
     def owed_in(self, ledger_id: bytes) -> dict[Address, int]:
         """What all receipts of a Ledger owe, by address."""

@@ -38,17 +38,16 @@ def owed_for(answer: Answer, policy: Policy, spent: Spent) -> Owed:
     """Fee, lines and limits for ``answer``.
 
     A refusal owes nothing and costs nothing. A fee beyond what is left of the day's budget owes
-    nothing, but its lines are kept, at 0. A line that would take its address beyond its own daily
-    limit is withheld whole.
+    nothing: every line is withheld. A line that would take its address beyond its own daily limit
+    is withheld whole. So a line that is not withheld always owes exactly what the fee says.
     """
     if answer.refused:
         return Owed(0, 0, ())
     fee = policy.fee(answer.usage)
     within_budget = policy.daily_budget is None or fee <= policy.daily_budget - spent.fees
-    payable = fee if within_budget else 0
-    parts = policy.parts(payable)
+    parts = policy.parts(fee)
     lines = _data_lines(answer, parts.data) + _named_lines(policy, parts)
-    lines = _limited(lines, policy, spent)
+    lines = _limited(lines, policy, spent) if within_budget else [_withheld(x) for x in lines]
     return Owed(fee, sum(line.amount for line in lines if line.part == "data"), tuple(lines))
 
 
@@ -107,6 +106,10 @@ def _named_lines(policy: Policy, parts: object) -> list[Line]:
     return lines
 
 
+def _withheld(line: Line) -> Line:
+    return replace(line, amount=0, withheld=line.amount > 0)
+
+
 def _limited(lines: list[Line], policy: Policy, spent: Spent) -> list[Line]:
     limit = policy.daily_limit_per_address
     if limit is None:
@@ -116,7 +119,7 @@ def _limited(lines: list[Line], policy: Policy, spent: Spent) -> list[Line]:
     for line in lines:
         after = earned.get(line.account, 0) + line.amount
         if line.amount and after > limit:
-            kept.append(replace(line, amount=0, withheld=True))
+            kept.append(_withheld(line))
         else:
             earned[line.account] = after
             kept.append(line)

@@ -88,8 +88,8 @@ def policy_from(body: Mapping[str, Any]) -> Policy:
 
 
 def _amount(name: str, value: object) -> int | None:
-    if value is None and name.startswith("daily_"):
-        return None
+    if value in (None, "none") and name.startswith("daily_"):
+        return None  # TOML has no null
     try:
         amount = int(str(value)) if not isinstance(value, bool) else -1
     except ValueError:

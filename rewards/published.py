@@ -25,7 +25,7 @@ def receipt_object(journal: Journal, digest: bytes) -> dict[str, Any]:
             message.ledger_id, receipt.datanet, settled.batch.first, settled.batch.last
         )
         proof = ["0x" + node.hex() for node in proof_in_batch(payables, message.seq)]
-    ledger = next((x for x in journal.ledgers() if x.ledger_id == message.ledger_id), None)
+    ledger = next((x for x in journal.ledgers(lost=True) if x.ledger_id == message.ledger_id), None)
     return {
         "object": "receipt",
         **_signed(receipt),

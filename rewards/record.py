@@ -18,7 +18,7 @@ from footnote.ids import ZERO_HASH, keccak, sha256
 from footnote.model import OFFSET_UNIT, Answer, Citation, Definition
 from rewards.journal import AlreadyAnswered, Head, Journal, Retry, StoredReceipt
 from rewards.keys import Key
-from rewards.ledger import SignerTerm
+from rewards.ledger import Registration, SignerTerm
 from rewards.owed import Owed, owed_for, unpaid
 from rewards.receipt import AnswerReceipt, Domain, Line, citations_root, salted_hash
 
@@ -49,7 +49,7 @@ class Recorder:
         try:
             with self.journal.issuing(answer.question.datanet) as issue:
                 head = issue.head
-                term = self._term(head)
+                term = self._term(head.registration)
                 issued_at = int(self.clock())
                 if term is not None:
                     issued_at = max(issued_at, term.from_time)
@@ -70,15 +70,19 @@ class Recorder:
         except AlreadyAnswered as earlier:
             return self.journal.answer(earlier.answer_id)
 
-    def _term(self, head: Head) -> SignerTerm | None:
-        if head.registration is None:
+    def check(self, datanet: str) -> None:
+        """Raise unless an answer from ``datanet`` could be signed now."""
+        self._term(self.journal.registration(datanet))
+
+    def _term(self, registration: Registration | None) -> SignerTerm | None:
+        if registration is None:
             return None
         if self.key is None:
             raise Misconfigured(
                 "the Datanet is registered on a chain, but no receipt signer is set up",
                 "set FOOTNOTE_SIGNER_KEYSTORE",
             )
-        term = head.registration.term_of(self.key.address)
+        term = registration.term_of(self.key.address)
         if term is None or not term.covers(max(int(self.clock()), term.from_time)):
             raise Misconfigured(
                 "the receipt signer that is set up is not registered for this Datanet",
@@ -252,11 +256,16 @@ def with_live_status(journal: Journal, body: Mapping[str, Any]) -> dict[str, Any
 
 
 def reward_status(journal: Journal, receipt: StoredReceipt) -> str:
-    """Where the money of a receipt is: journalled, planned or sent, or final."""
+    """Where the money of a receipt is."""
     message = receipt.message
     if message.ledger_id == ZERO_HASH:
         return INELIGIBLE
     batch = journal.batch_with(message.ledger_id, receipt.datanet, message.seq)
-    if batch is None:
+    return status_at(batch.stage if batch else None)
+
+
+def status_at(stage: str | None) -> str:
+    """The status that the stage of a Batch means: journalled, planned or sent, or final."""
+    if stage is None:
         return PENDING
-    return SETTLED if batch.stage == "final" else BATCHED
+    return SETTLED if stage == "final" else BATCHED

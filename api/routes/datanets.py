@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from fastapi import APIRouter
@@ -11,15 +12,18 @@ from api import schemas
 from api.responses import json_response
 from api.services import Provided, Services
 from footnote.addresses import format_address
-from footnote.errors import NotFound
+from footnote.errors import Broken, NotFound
 
 router = APIRouter(prefix="/v1/datanets", tags=["datanets"], responses=schemas.PROBLEMS)
 
 
 @router.get("", response_model=schemas.DatanetList)
 def datanets(services: Provided) -> Response:
-    """All published Datanets."""
-    found = [_summary(services, name) for name in services.library.names()]
+    """All published Datanets that are whole; ``/readyz`` names the others."""
+    found = []
+    for name in services.library.names():
+        with suppress(Broken):
+            found.append(_summary(services, name))
     return json_response({"object": "list", "data": found})
 
 

@@ -40,6 +40,7 @@ def readyz(services: Provided) -> Response:
     for name in names:
         try:
             services.library.snapshot(name)
+            services.recorder.check(name)
         except FootnoteError as error:
             damaged[name] = error
     try:

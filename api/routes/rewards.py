@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from api import schemas
@@ -12,8 +12,9 @@ from api.responses import json_response
 from api.services import Provided
 from footnote.addresses import format_address, parse_address
 from footnote.errors import Invalid, NotFound
+from rewards.journal import Earning
 from rewards.published import batch_object, receipt_object
-from rewards.record import INELIGIBLE, SETTLED, reward_status
+from rewards.record import INELIGIBLE, SETTLED, status_at
 
 router = APIRouter(prefix="/v1", tags=["rewards"], responses=schemas.PROBLEMS)
 
@@ -41,8 +42,12 @@ def batch(batch_id: str, services: Provided) -> Response:
 
 
 @router.get("/contributors/{address}", response_model=schemas.Contributor)
-def contributor(address: str, services: Provided) -> Response:
-    """What an address earned, by Datanet, with the cited spans behind it.
+def contributor(
+    address: str,
+    services: Provided,
+    limit: Annotated[int, Query(ge=1, le=1_000, description="How many spans to show.")] = 100,
+) -> Response:
+    """What an address earned, by Datanet, with the newest cited spans behind it.
 
     ``claimable`` is what was settled less what was withdrawn in final blocks.
     """
@@ -50,35 +55,19 @@ def contributor(address: str, services: Provided) -> Response:
         account = parse_address(address)
     except Invalid as error:
         raise NotFound("no such contributor", error.what_to_do) from error
-    journal = services.journal
     datanets: dict[str, dict[str, int]] = {}
     settled_in: dict[bytes, int] = {}
-    spans: list[dict[str, Any]] = []
-    for stored, line in journal.lines_of(account):
-        status = reward_status(journal, stored) if line.amount else INELIGIBLE
-        sums = datanets.setdefault(stored.datanet, {"pending": 0, "settled": 0})
-        sums["settled" if status == SETTLED else "pending"] += line.amount
-        if status == SETTLED:
-            ledger_id = stored.message.ledger_id
-            settled_in[ledger_id] = settled_in.get(ledger_id, 0) + line.amount
-        spans.append(
-            {
-                "datanet": stored.datanet,
-                "seq": stored.message.seq,
-                "receipt": "0x" + stored.digest.hex(),
-                "issued_at": stored.message.issued_at,
-                "part": line.part,
-                "document_id": line.document_id,
-                "version": "sha256:" + line.version_hash.hex(),
-                "span": {"start": line.start, "end": line.end},
-                "share_bps": line.share_bps,
-                "weight_ppm": line.weight_ppm,
-                "amount": str(line.amount),
-                "status": status,
-            }
-        )
+    earnings = services.journal.earnings(account)
+    for earning in earnings:
+        line, settled = earning.line, status_at(earning.stage) == SETTLED
+        sums = datanets.setdefault(earning.datanet, {"pending": 0, "settled": 0})
+        sums["settled" if settled else "pending"] += line.amount
+        if settled:
+            before = settled_in.get(earning.ledger_id, 0)
+            settled_in[earning.ledger_id] = before + line.amount
     claimable = sum(
-        settled - journal.claimed(ledger_id, account) for ledger_id, settled in settled_in.items()
+        settled - services.journal.claimed(ledger_id, account)
+        for ledger_id, settled in settled_in.items()
     )
     return json_response(
         {
@@ -91,6 +80,24 @@ def contributor(address: str, services: Provided) -> Response:
                 {"id": name, "pending": str(sums["pending"]), "settled": str(sums["settled"])}
                 for name, sums in sorted(datanets.items())
             ],
-            "spans": spans,
+            "spans": [_span(earning) for earning in earnings[:limit]],
         }
     )
+
+
+def _span(earning: Earning) -> dict[str, Any]:
+    line = earning.line
+    return {
+        "datanet": earning.datanet,
+        "seq": earning.seq,
+        "receipt": "0x" + earning.digest.hex(),
+        "issued_at": earning.issued_at,
+        "part": line.part,
+        "document_id": line.document_id,
+        "version": "sha256:" + line.version_hash.hex(),
+        "span": {"start": line.start, "end": line.end},
+        "share_bps": line.share_bps,
+        "weight_ppm": line.weight_ppm,
+        "amount": str(line.amount),
+        "status": status_at(earning.stage) if line.amount else INELIGIBLE,
+    }

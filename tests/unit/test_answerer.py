@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from footnote.errors import Invalid, Misconfigured, NotFound, Unavailable
+from footnote.errors import Invalid, NotFound, Unavailable
 from footnote.model import Answer, Question, Usage, Verdict
 from indexer.admission import Defaults
 from indexer.readers.files import find_files
@@ -236,7 +236,7 @@ def test_an_unknown_datanet_or_answerer_is_named(
 ) -> None:
     with pytest.raises(NotFound, match="no such Datanet"):
         answerer(library, embedder).answer(Question("nothing", "why?"))
-    with pytest.raises(Misconfigured, match="openlora is not set up here"):
+    with pytest.raises(Invalid, match="openlora is not set up here"):
         answerer(library, embedder).answer(Question("tales", "why?", answerer="openlora"))
 
 

@@ -163,7 +163,7 @@ def test_a_receipt_whose_fee_exceeds_what_is_left_of_the_days_budget_owes_nothin
     assert (within.total, within.fee) == (1_000, 1_000)
     assert (beyond.total, beyond.data_pool, beyond.fee) == (0, 0, 1_000)
     assert len(beyond.lines) == len(within.lines), "its lines stay, at 0"
-    assert not any(line.withheld for line in beyond.lines)
+    assert all(line.withheld for line in beyond.lines), "so that each says why it is 0"
 
 
 def test_a_line_beyond_its_addresss_daily_limit_is_withheld_whole() -> None:

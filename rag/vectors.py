@@ -8,7 +8,9 @@ FAISS sees one.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,6 +60,8 @@ class VectorIndex:
 
     def __init__(self, index: Any, kind: VectorKind) -> None:
         self._index = index
+        self._searched = index  # on a GPU if there is one; single vectors are read from the other
+        self._turn: AbstractContextManager[Any] = nullcontext()
         self.kind = kind
 
     @classmethod
@@ -101,9 +105,17 @@ class VectorIndex:
             raise Broken(
                 "a vector index cannot be read", "run footnote rebuild", code="index-corrupt"
             ) from error
+        opened = cls(index, kind)
         if faiss.get_num_gpus() > 0:
-            index = faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, index)
-        return cls(index, kind)
+            opened._to_gpu()
+        return opened
+
+    def _to_gpu(self) -> None:
+        """Search on the first GPU from now on, one caller at a time, as FAISS demands there."""
+        faiss = _faiss()
+        self._resources = faiss.StandardGpuResources()
+        self._searched = faiss.index_cpu_to_gpu(self._resources, 0, self._index)
+        self._turn = threading.Lock()
 
     def save(self, path: Path) -> None:
         """Write the index; Unavailable where the disk takes no more."""
@@ -125,7 +137,8 @@ class VectorIndex:
         faiss.omp_set_num_threads(os.cpu_count() or 1 if many else 1)
         # Since 1.14 FAISS leaves small batches without BLAS, which is six times slower at 32.
         faiss.cvar.distance_compute_blas_threshold = 4 * queries.shape[1] if many else 128_000
-        scores, ids = self._index.search(queries, min(k, max(len(self), 1)))
+        with self._turn:
+            scores, ids = self._searched.search(queries, min(k, max(len(self), 1)))
         return [
             sorted(
                 ((int(i), float(s)) for i, s in zip(row, row_scores, strict=True) if i != NOTHING),

@@ -19,11 +19,13 @@ from typing import Self
 
 import httpx
 
-from footnote.errors import Broken, Misconfigured, Unavailable
+from footnote.errors import Broken, Misconfigured, Refused, Unavailable
 from rewards.keys import create_key
 
 _PR_SET_PDEATHSIG = 1
 THROW_AWAY_SCRYPT_COST = 4_096
+MARKER = ".footnote-demo"
+"""Stands in a folder that a demo may empty."""
 
 
 def free_port() -> int:
@@ -99,6 +101,7 @@ class Stack:
             capture_output=True,
             text=True,
             check=False,
+            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )
         if done.returncode:
             said = done.stderr.strip().splitlines()
@@ -176,6 +179,11 @@ def clean_environment(**settings: str) -> dict[str, str]:
 
 def fresh_home(folder: Path) -> Path:
     """An empty home: a new journal and keys each run; only the embedding cache stays."""
+    marker = folder / MARKER
+    if not marker.exists():
+        if any(path.name != "demo.lock" for path in folder.iterdir()):
+            raise Refused(f"{folder} is not empty and no demo's", "name another folder with --dir")
+        marker.touch()
     for name in ("home", "keys", "logs", "receipts"):
         shutil.rmtree(folder / name, ignore_errors=True)
     (folder / "home").mkdir(parents=True)

@@ -92,7 +92,10 @@ class Settings(BaseSettings):
         30.0, description="A transaction that is not mined by then is sent again, for more."
     )
     max_fee_gwei: float = Field(
-        500.0, gt=0, description="The most that one unit of gas may cost, in gwei."
+        500.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="The most that one unit of gas may cost, in gwei.",
     )
 
     @property

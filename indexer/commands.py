@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from footnote.addresses import format_address, parse_address
-from footnote.errors import Refused
+from footnote.errors import NotFound, Refused
 from footnote.model import Document
 from footnote.settings import Settings, read_settings
 from indexer.admission import Defaults
@@ -113,7 +113,10 @@ def ingest(
     """
     for contributor in contributors:
         parse_address(contributor)
+    datanet_folder(read_settings().home, datanet)
     files = find_files(list(paths))
+    if not files:
+        raise NotFound("PATHS hold no document", "see footnote ingest --help for what is read")
     defaults = Defaults(contributors, license_)
     _run(
         datanet,

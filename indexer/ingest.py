@@ -151,6 +151,9 @@ class Indexer:
             manifest, contents = self._load()
             change(contents, texts, report)
             changed = always or report.added or report.updated or report.removed
+            if manifest is None and not contents.documents:
+                report.seconds = round(time.monotonic() - began, 3)
+                return report  # nothing was admitted, so there is nothing to publish
             weight = self._dense_weight(manifest)
             changed = changed or manifest is None or manifest.dense_weight != weight
             if changed or manifest is None or self._recipe_differs(manifest):

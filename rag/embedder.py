@@ -91,6 +91,10 @@ class SentenceTransformerEmbedder:
             self._model: Any = SentenceTransformer(
                 str(path), device=device, model_kwargs={"dtype": dtype}, trust_remote_code=False
             )
+        except (RuntimeError, AssertionError) as error:
+            raise Misconfigured(
+                f"the device {device} cannot be used", "set FOOTNOTE_DEVICE to cpu"
+            ) from error
         except (OSError, ValueError) as error:
             raise Misconfigured(
                 f"the embedding model {model!r} cannot be loaded",

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from footnote.addresses import Address, format_address
-from rewards.batch import Payable, batch_of
+from footnote.errors import NotFound
+from rewards.batch import batch_of
 from rewards.chain import EvmChain
-from rewards.journal import Journal, StoredReceipt
-from rewards.keys import recover
+from rewards.integrity import is_whole
+from rewards.journal import Journal
 from rewards.ledger import Ledger, Registration
-from rewards.receipt import citations_root
 
 
 @dataclass(slots=True)
@@ -50,7 +50,9 @@ def audit(journal: Journal, chain: EvmChain) -> Audit:
     or not.
     """
     found = Audit()
-    for ledger in journal.ledgers():
+    if not journal.ledgers(lost=True):
+        raise NotFound("the journal knows no pool", "check FOOTNOTE_HOME, or run footnote deploy")
+    for ledger in journal.ledgers(lost=True):
         if not chain.is_ledger(ledger):
             found.differences.append(
                 f"the chain does not hold the pool {format_address(ledger.pool)}"
@@ -59,7 +61,7 @@ def audit(journal: Journal, chain: EvmChain) -> Audit:
         found.ledgers += 1
         block = chain.finalized()
         settled: dict[Address, int] = {}
-        for registration in journal.registrations():
+        for registration in journal.registrations(lost=True):
             if registration.ledger.ledger_id == ledger.ledger_id:
                 _audit_datanet(journal, chain, registration, block, settled, found)
         owed = journal.owed_in(ledger.ledger_id)
@@ -119,26 +121,11 @@ def _audit_receipt_chain(journal: Journal, registration: Registration, found: Au
             if (message.seq, payable.seq, message.previous) != (seq, seq, previous):
                 found.differences.append(f"{datanet}: the chain of receipts breaks at seq {seq}")
                 return
-            if not _is_whole(receipt, payable, registration):
+            if not is_whole(receipt, payable, registration):
                 found.differences.append(f"{datanet}: receipt {seq} was changed")
             previous, seq = receipt.digest, seq + 1
     if seq != journal.next_seq(ledger.ledger_id, datanet):
         found.differences.append(f"{datanet}: receipts from seq {seq} on are not those issued")
-
-
-def _is_whole(receipt: StoredReceipt, payable: Payable, registration: Registration) -> bool:
-    message, lines = receipt.message, receipt.lines
-    signer = recover(receipt.digest, receipt.signature or b"")
-    return (
-        receipt.domain == registration.ledger.domain
-        and message.digest(receipt.domain) == receipt.digest
-        and message.leaf == payable.leaf
-        and citations_root(lines) == message.citations_root
-        and sum(line.amount for line in lines if line.part == "data") == message.data_pool
-        and tuple((line.account, line.amount) for line in lines) == payable.owed
-        and signer is not None
-        and signer == receipt.signer
-    )
 
 
 def _audit_credits(

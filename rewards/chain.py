@@ -120,7 +120,12 @@ class Chain(Protocol):
     def credits(
         self, ledger: Ledger, accounts: Sequence[Address], block: Block
     ) -> dict[Address, int]: ...
-    def max_batch(self, ledger: Ledger) -> int: ...
+    def most_payable(self, ledger: Ledger, datanet_id: bytes) -> int:
+        """The most that one Batch may total now, under the pool's caps."""
+
+    def signer_term(
+        self, ledger: Ledger, datanet_id: bytes, signer: Address
+    ) -> SignerTerm | None: ...
     def nonce(self, account: Address, block: Block) -> int: ...
     def balance(self, account: Address) -> int: ...
     def fees(self) -> Fees: ...
@@ -271,8 +276,10 @@ class EvmChain:
     def funds(self, ledger: Ledger, datanet_id: bytes) -> int:
         return int(self._read(self._pool(ledger).functions.funds(datanet_id), "latest"))
 
-    def max_batch(self, ledger: Ledger) -> int:
-        return int(self._read(self._pool(ledger).functions.maxBatch(), "latest"))
+    def most_payable(self, ledger: Ledger, datanet_id: bytes) -> int:
+        pool = self._pool(ledger).functions
+        batch, window = pool.maxBatch(), pool.windowAvailable(datanet_id)
+        return min(int(self._read(batch, "latest")), int(self._read(window, "latest")))
 
     def verify_receipt(
         self, ledger: Ledger, batch_id: bytes, leaf: bytes, proof: Sequence[bytes]
@@ -286,9 +293,7 @@ class EvmChain:
         start, until, compromised = self._read(
             registry.signerOf(datanet_id, format_address(signer)), "latest"
         )
-        if not start or compromised:
-            return None
-        return SignerTerm(signer, int(start), int(until))
+        return SignerTerm(signer, int(start), int(until), bool(compromised)) if start else None
 
     def owner_of(self, ledger: Ledger, datanet_id: bytes) -> Address:
         owner = self._read(self._registry(ledger).functions.ownerOf(datanet_id), "latest")
@@ -409,8 +414,17 @@ class EvmChain:
 
     def fund(self, key: Key, ledger: Ledger, datanet_id: bytes, amount: int) -> bytes:
         native = ledger.token == ZERO_ADDRESS
+        if not native:
+            approval = self._token(ledger).functions.approve(format_address(ledger.pool), amount)
+            self.wait_mined(self._transact(key, approval))
         function = self._pool(ledger).functions.fund(datanet_id, amount)
         return self._transact(key, function, amount if native else 0)
+
+    def decimals(self, ledger: Ledger) -> int:
+        """How many decimals a whole token has."""
+        if ledger.token == ZERO_ADDRESS:
+            return 18
+        return int(self._read(self._token(ledger).functions.decimals(), "latest"))
 
     def transfer(self, key: Key, to: Address, amount: int) -> bytes:
         """Send native coin, such as gas money."""
@@ -452,6 +466,9 @@ class EvmChain:
 
     def _pool(self, ledger: Ledger) -> Any:
         return self._web3.eth.contract(Web3.to_checksum_address(ledger.pool), abi=self._pool_abi)
+
+    def _token(self, ledger: Ledger) -> Any:
+        return self._web3.eth.contract(Web3.to_checksum_address(ledger.token), abi=_ERC20_ABI)
 
     def _registry(self, ledger: Ledger) -> Any:
         address = Web3.to_checksum_address(ledger.registry)
@@ -526,6 +543,20 @@ class EvmChain:
         raw, tx_hash = key.sign_transaction(transaction)
         self.send(raw)
         return tx_hash
+
+
+_ERC20_ABI = [
+    {
+        "type": "function", "name": "approve", "stateMutability": "nonpayable",
+        "inputs": [{"name": "spender", "type": "address"}, {"name": "value", "type": "uint256"}],
+        "outputs": [{"name": "", "type": "bool"}],
+    },
+    {
+        "type": "function", "name": "decimals", "stateMutability": "view", "inputs": [],
+        "outputs": [{"name": "", "type": "uint8"}],
+    },
+]  # fmt: skip
+"""What funding needs of an ERC-20 (EIP-20)."""
 
 
 def _errors() -> dict[bytes, str]:

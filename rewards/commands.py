@@ -30,8 +30,6 @@ from rewards.policy import policy_from
 from rewards.verify import TextOf, verify_receipt
 from rewards.worker import build_worker
 
-TOKEN_DECIMALS = 18
-
 
 def _chain(settings: Settings) -> EvmChain:
     if settings.rpc_url is None:
@@ -152,6 +150,8 @@ def register(datanet: str, signer_text: str | None, distributor_text: str | None
     term = chain.signer_term(ledger, identity, signer)
     if term is None:
         raise Broken("the registry does not know the signer", "look at the chain")
+    if term.compromised:
+        raise Invalid("that signer was revoked", "register another one with --signer")
     terms = (*(other for other in terms if other.signer != signer), term)
     journal.register(Registration(datanet, ledger, identity, owner.address, terms))
     click.echo(
@@ -190,7 +190,7 @@ def fund(datanet: str, amount: str, base_units: bool) -> None:
     registration = journal.registration(datanet)
     if registration is None:
         raise NotFound(f"{datanet} is not registered", "run footnote register")
-    units = _units(amount, base_units)
+    units = _units(amount, 0 if base_units else chain.decimals(registration.ledger))
     tx_hash = chain.fund(_owner_key(settings), registration.ledger, registration.datanet_id, units)
     chain.wait_final(tx_hash)
     funds = chain.funds(registration.ledger, registration.datanet_id)
@@ -199,14 +199,14 @@ def fund(datanet: str, amount: str, base_units: bool) -> None:
     )
 
 
-def _units(amount: str, base_units: bool) -> int:
+def _units(amount: str, decimals: int) -> int:
     """Base units, exactly: a Decimal product would be rounded to 28 digits."""
     try:
-        units = Fraction(Decimal(amount)) * (1 if base_units else 10**TOKEN_DECIMALS)
+        units = Fraction(Decimal(amount)) * 10**decimals
     except (InvalidOperation, ValueError, OverflowError):  # no number, NaN, Infinity
         raise Invalid("that is no amount", "give a number, such as 2.5") from None
     if units.denominator != 1 or not 0 < units < 2**256:
-        raise Invalid("that is no amount", "give a positive number of at most 18 decimals")
+        raise Invalid("that is no amount", f"give a positive number of at most {decimals} decimals")
     return int(units)
 
 

@@ -28,7 +28,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, RowMapping, make_url
 
 from footnote.addresses import Address
-from footnote.errors import Broken, Invalid, NotFound, StorageFull, Unavailable
+from footnote.errors import Broken, Invalid, Misconfigured, NotFound, StorageFull, Unavailable
 from footnote.ids import ZERO_HASH, canonical_json
 from footnote.model import Definition
 from rewards.batch import (
@@ -82,6 +82,7 @@ signers = sa.Table(
     sa.Column("signer", sa.LargeBinary(20), primary_key=True),
     sa.Column("from_time", sa.BigInteger, nullable=False),
     sa.Column("until_time", sa.String(20), nullable=False),
+    sa.Column("compromised", sa.Boolean, nullable=False),
 )  # fmt: skip
 policies = sa.Table(
     "policies", metadata,
@@ -326,8 +327,9 @@ class Journal:
                 (Ledger.from_json(body) for (body,) in rows), key=lambda ledger: ledger.created_at
             )
 
-    def lose_ledger(self, ledger_id: bytes, reason: str) -> None:
-        """Note that a Ledger is no longer what it was; nothing is issued into it any more."""
+    def lose_ledger(self, ledger_id: bytes, reason: str | None) -> None:
+        """Note that the chain is not a Ledger's: nothing is issued into it until it is again
+        (``reason`` None)."""
         with self._writing() as connection:
             connection.execute(
                 ledgers.update().where(ledgers.c.ledger_id == ledger_id).values(lost=reason)
@@ -359,18 +361,32 @@ class Journal:
                         "datanet_id": registration.datanet_id,
                         "signer": term.signer,
                     },
-                    {"from_time": term.from_time, "until_time": str(term.until_time)},
+                    _term_values(term),
                 )
+
+    def update_signer(self, registration: Registration, term: SignerTerm) -> None:
+        """Note what the registry says of a signer now."""
+        with self._writing() as connection:
+            connection.execute(
+                signers.update()
+                .where(
+                    signers.c.ledger_id == registration.ledger.ledger_id,
+                    signers.c.datanet_id == registration.datanet_id,
+                    signers.c.signer == term.signer,
+                )
+                .values(**_term_values(term))
+            )
 
     def registration(self, datanet: str) -> Registration | None:
         """The newest registration of a Datanet in a Ledger that still is what it was."""
         with self._reading() as connection:
             return _registration(connection, datanet)
 
-    def registrations(self) -> list[Registration]:
-        """Every registration in a Ledger that still is what it was."""
+    def registrations(self, *, lost: bool = False) -> list[Registration]:
+        """Every registration; those in a Ledger that was found to be another one only with
+        ``lost``."""
         with self._reading() as connection:
-            rows = connection.execute(_registrations()).mappings().all()
+            rows = connection.execute(_registrations(lost=lost)).mappings().all()
             return [_registration_of(connection, row) for row in rows]
 
     def set_policy(self, datanet: str, policy: Policy) -> int:
@@ -892,11 +908,18 @@ class Issue:
 
 
 def _engine(url: str) -> Engine:
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except sa.exc.ArgumentError as error:
+        raise Misconfigured(
+            "FOOTNOTE_JOURNAL_URL is no database's address", "set it to sqlite:///PATH"
+        ) from error
     if parsed.get_backend_name() != "sqlite":
         raise Broken("this journal is not SQLite", "set FOOTNOTE_JOURNAL_URL to sqlite:///PATH")
     if parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        path = Path(parsed.database)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)  # questions, answers and salts are the asker's
     engine = sa.create_engine(
         parsed,
         connect_args={"timeout": 30, "check_same_thread": False},
@@ -943,13 +966,21 @@ def _claim_of(ledger_id: bytes, account: bytes) -> sa.Select[Any]:
     )
 
 
-def _registrations() -> sa.Select[Any]:
-    return (
+def _term_values(term: SignerTerm) -> dict[str, Any]:
+    return {
+        "from_time": term.from_time,
+        "until_time": str(term.until_time),
+        "compromised": term.compromised,
+    }
+
+
+def _registrations(*, lost: bool = False) -> sa.Select[Any]:
+    query = (
         sa.select(registrations, ledgers.c.body)
         .join(ledgers, ledgers.c.ledger_id == registrations.c.ledger_id)
-        .where(ledgers.c.lost.is_(None))
         .order_by(registrations.c.datanet, registrations.c.position.desc())
     )
+    return query if lost else query.where(ledgers.c.lost.is_(None))
 
 
 def _registration(connection: Connection, datanet: str) -> Registration | None:
@@ -973,7 +1004,8 @@ def _registration_of(connection: Connection, row: RowMapping) -> Registration:
         row["datanet_id"],
         Address(row["owner"]),
         tuple(
-            SignerTerm(Address(term.signer), term.from_time, int(term.until_time)) for term in terms
+            SignerTerm(Address(term.signer), term.from_time, int(term.until_time), term.compromised)
+            for term in terms
         ),
     )
 

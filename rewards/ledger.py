@@ -64,6 +64,8 @@ class SignerTerm:
     signer: Address
     from_time: int
     until_time: int = FOR_EVER
+    compromised: bool = False
+    """Revoked for compromise: what it signed and was not settled by then waits for the owner."""
 
     def covers(self, issued_at: int) -> bool:
         return self.from_time <= issued_at < self.until_time

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import Any, Protocol
 
 import redis
@@ -18,6 +19,8 @@ import redis
 from footnote.errors import Misconfigured
 
 log = logging.getLogger(__name__)
+
+SILENT_SECONDS = 10.0
 
 STREAM, GROUP = "footnote:wake", "workers"
 
@@ -58,6 +61,7 @@ class RedisWakeUps:
     def __init__(self, url: str, consumer: str) -> None:
         self._consumer = consumer
         self._pause = threading.Event()
+        self._silent_until = 0.0
         try:
             self._redis: Any = redis.Redis.from_url(
                 url, socket_timeout=2.0, socket_connect_timeout=1.0, decode_responses=True
@@ -68,9 +72,14 @@ class RedisWakeUps:
             ) from error
 
     def announce(self, datanet: str) -> None:
+        """After a failure nothing is tried for a while, so that a Redis that hangs does not slow
+        every answer; the worker polls meanwhile."""
+        if time.monotonic() < self._silent_until:
+            return
         try:
             self._redis.xadd(STREAM, {"datanet": datanet}, maxlen=1_000, approximate=True)
         except redis.RedisError as error:
+            self._silent_until = time.monotonic() + SILENT_SECONDS
             log.warning("redis does not take a wake-up: %s", type(error).__name__)
 
     def wait(self, seconds: float) -> bool:

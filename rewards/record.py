@@ -83,7 +83,11 @@ class Recorder:
                 "set FOOTNOTE_SIGNER_KEYSTORE",
             )
         term = registration.term_of(self.key.address)
-        if term is None or not term.covers(max(int(self.clock()), term.from_time)):
+        if (
+            term is None
+            or term.compromised
+            or not term.covers(max(int(self.clock()), term.from_time))
+        ):
             raise Misconfigured(
                 "the receipt signer that is set up is not registered for this Datanet",
                 "run footnote register with it, or set FOOTNOTE_SIGNER_KEYSTORE to the other one",

@@ -20,6 +20,7 @@ from rewards.batch import (
     MinedBatch,
     NoncedBatch,
     OpenBatch,
+    Payable,
     PlannedBatch,
     SentBatch,
     SignedBatch,
@@ -28,6 +29,7 @@ from rewards.batch import (
     longest_prefix,
 )
 from rewards.chain import Chain, Fees, OnChainBatch, Reverted
+from rewards.integrity import is_vouched_for, is_whole
 from rewards.journal import Journal
 from rewards.keys import Key
 from rewards.ledger import Registration
@@ -158,7 +160,7 @@ class Settler:
         ledger, datanet = registration.ledger, registration.datanet
         first = self.journal.settled_to(ledger.ledger_id, datanet)
         waiting = self.journal.payables(ledger.ledger_id, datanet, first)
-        limits = Limits(max_total=self.chain.max_batch(ledger))
+        limits = Limits(max_total=self.chain.most_payable(ledger, registration.datanet_id))
         chosen, full = longest_prefix(waiting, limits)
         if not chosen:
             chosen = waiting[:1]  # beyond the pool's cap by itself: planned, and seen to be held
@@ -168,6 +170,8 @@ class Settler:
         ):
             return None
         batch = batch_of(chosen)
+        if before is None or before.batch != batch:
+            batch = batch_of(self._trusted(registration, chosen))
         planned = PlannedBatch(
             ledger.ledger_id,
             datanet,
@@ -179,6 +183,28 @@ class Settler:
         if before == planned:
             return before
         return self.journal.plan(planned)
+
+    def _trusted(self, registration: Registration, chosen: list[Payable]) -> list[Payable]:
+        """The leading receipts that are whole and whose signer may be believed.
+
+        Raises:
+            Alarm: the very first is not.
+        """
+        ledger, datanet = registration.ledger, registration.datanet
+        stored = self.journal.receipts(ledger.ledger_id, datanet, chosen[0].seq, chosen[-1].seq)
+        for count, (receipt, payable) in enumerate(zip(stored, chosen, strict=True)):
+            if not is_whole(receipt, payable, registration):
+                problem = f"receipt {payable.seq} of {datanet} is not what was signed"
+                remedy = "restore the newest journal; until then it is not paid"
+            elif not is_vouched_for(receipt, registration):
+                problem = f"receipt {payable.seq} of {datanet} is signed by a revoked key"
+                remedy = "its owner must decide; until then it waits"
+            else:
+                continue
+            if count == 0:
+                raise Alarm(problem, remedy)
+            return chosen[:count]
+        return chosen
 
     def _take_nonce(self, registration: Registration, planned: PlannedBatch) -> OpenBatch:
         """Own a nonce, once the pool would take the Batch now and its gas can be paid."""

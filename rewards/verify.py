@@ -253,7 +253,13 @@ def _signature(saved: Mapping[str, Any], parsed: _Parsed, chain: EvmChain | None
     if not chain.is_ledger(parsed.ledger):
         return Check(name, False, "the chain does not hold this ledger")
     term = chain.signer_term(parsed.ledger, parsed.message.datanet_id, signer)
-    good = term is not None and term.covers(parsed.message.issued_at)
+    # What a compromised key signed is believed only if it was settled; its batch is checked next.
+    settled = saved["batch"] is not None
+    good = (
+        term is not None
+        and term.covers(parsed.message.issued_at)
+        and (settled or not term.compromised)
+    )
     return Check(name, good, format_address(signer))
 
 

@@ -9,14 +9,15 @@ import logging
 import os
 import socket
 import threading
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 
 from footnote.errors import Broken, FootnoteError, Misconfigured, Unavailable
 from footnote.settings import Settings
 from rewards.chain import EvmChain
 from rewards.journal import Journal
 from rewards.keys import read_key
-from rewards.ledger import Ledger
+from rewards.ledger import Ledger, Registration
 from rewards.queue import WakeUps, wake_ups
 from rewards.settler import Alarm, Pace, Settler
 
@@ -24,6 +25,9 @@ log = logging.getLogger(__name__)
 
 BUSY_SECONDS = 0.3
 """How soon to look again while a Batch is on its way."""
+
+SIGNER_SECONDS = 30.0
+"""How often the registry is asked whether a signer's term changed."""
 
 MAX_CLAIM_BLOCKS = 5_000
 """Blocks searched for withdrawals in one pass."""
@@ -36,6 +40,7 @@ class Worker:
     settler: Settler
     wake_ups: WakeUps
     poll_seconds: float
+    _asked: dict[bytes, float] = field(default_factory=dict)
 
     def run(self, stop: threading.Event) -> None:
         """Until ``stop`` is set; a step that runs is finished first."""
@@ -59,7 +64,7 @@ class Worker:
             if registration.ledger.ledger_id not in live:
                 continue
             try:
-                self.settler.settle(registration)
+                moved = self.settler.settle(self._refreshed(registration))
             except Alarm as alarm:
                 log.critical("ALARM %s: %s: %s", registration.datanet, alarm.what, alarm.what_to_do)
                 continue
@@ -69,33 +74,65 @@ class Worker:
             opened = self.settler.journal.open_batch(
                 registration.ledger.ledger_id, registration.datanet
             )
-            busy = busy or (opened is not None and getattr(opened, "held", None) is None)
+            going = opened is not None and getattr(opened, "held", None) is None
+            busy = busy or moved or going
         return busy
 
     def _live_ledgers(self) -> set[bytes]:
-        """The Ledgers that this very chain holds; one that it can never hold is given up."""
+        """The Ledgers that this very chain holds. Into one that it can never hold nothing is issued
+        any more, unless a later look finds the right chain again."""
         live = set()
-        for ledger in self.settler.journal.ledgers():
-            if self.settler.chain.is_ledger(ledger):
+        chain, journal = self.settler.chain, self.settler.journal
+        whole = {ledger.ledger_id for ledger in journal.ledgers()}
+        for ledger in journal.ledgers(lost=True):
+            if chain.is_ledger(ledger):
                 live.add(ledger.ledger_id)
+                if ledger.ledger_id not in whole:
+                    journal.lose_ledger(ledger.ledger_id, None)
+                    log.warning("the chain of pool 0x%s is back", ledger.pool.hex())
                 self._note_claims(ledger)
-            elif self.settler.chain.contradicts(ledger):
+            elif ledger.ledger_id in whole and chain.contradicts(ledger):
                 self._lose(ledger)
         return live
 
     def _note_claims(self, ledger: Ledger) -> None:
-        """Bring what accounts withdrew into the journal, where the API reads it."""
+        """Bring what accounts withdrew into the journal, where the API reads it. Nothing is settled
+        by it, so a node that gives no logs holds nothing up."""
         journal, chain = self.settler.journal, self.settler.chain
         scanned = journal.claims_scanned_to(ledger.ledger_id)
         first = ledger.deployment_block if scanned is None else scanned + 1
         last = min(chain.finalized(), first + MAX_CLAIM_BLOCKS - 1)
-        if last >= first:
+        if last < first:
+            return
+        try:
             journal.add_claims(ledger.ledger_id, chain.claims(ledger, first, last), last)
+        except Unavailable as error:
+            log.warning("withdrawals cannot be read from the chain's logs: %s", error.what)
+
+    def _refreshed(self, registration: Registration) -> Registration:
+        """``registration`` with its signers' terms as the registry has them, asked now and then."""
+        key = registration.ledger.ledger_id + registration.datanet_id
+        now = time.monotonic()
+        if now - self._asked.get(key, -SIGNER_SECONDS) < SIGNER_SECONDS:
+            return registration
+        chain, journal = self.settler.chain, self.settler.journal
+        for term in registration.signers:
+            known = chain.signer_term(registration.ledger, registration.datanet_id, term.signer)
+            if known is not None and known != term:
+                log.warning("%s: the registry changed a signer's term", registration.datanet)
+                journal.update_signer(registration, known)
+        self._asked[key] = now
+        return next(
+            one
+            for one in journal.registrations()
+            if one.ledger == registration.ledger and one.datanet == registration.datanet
+        )
 
     def _lose(self, ledger: Ledger) -> None:
         log.critical(
             "ALARM the chain is not the one that pool 0x%s was deployed on; nothing more is issued "
-            "into that Ledger: run footnote deploy and register anew",
+            "into that Ledger until it is again: check FOOTNOTE_RPC_URL; if the chain was reset, "
+            "run footnote deploy and register anew",
             ledger.pool.hex(),
         )
         self.settler.journal.lose_ledger(ledger.ledger_id, "the chain was reset or is another one")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -53,11 +54,7 @@ def find_files(paths: list[Path]) -> list[SourceFile]:
     known = sorted({*READERS, JSON_LINES})
     for path in paths:
         if path.is_dir():
-            for file in sorted(path.rglob("*")):
-                relative = file.relative_to(path)
-                hidden = any(part.startswith(".") for part in relative.parts)
-                if file.suffix.lower() in known and file.is_file() and not hidden:
-                    found.append(SourceFile(file, relative.as_posix(), path))
+            found.extend(_files_below(path))
         elif path.is_file():
             if path.suffix.lower() not in known:
                 raise Invalid(
@@ -69,12 +66,29 @@ def find_files(paths: list[Path]) -> list[SourceFile]:
     return found
 
 
+def _files_below(root: Path) -> Iterator[SourceFile]:
+    """Readable files, and folders that cannot be looked into, which :func:`read_file` then says."""
+    closed: list[Path] = []
+    for parent, folders, names in os.walk(root, onerror=lambda e: closed.append(Path(e.filename))):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            file = Path(parent) / name
+            known = file.suffix.lower() in READERS or file.suffix.lower() == JSON_LINES
+            if known and not name.startswith(".") and file.is_file():
+                yield SourceFile(file, file.relative_to(root).as_posix(), root)
+    for folder in closed:
+        yield SourceFile(folder, folder.relative_to(root).as_posix(), root)
+
+
 def read_file(file: SourceFile, max_bytes: int) -> Iterator[Submission | Unreadable]:
     """The Submissions in one file; what cannot be read is said, never raised."""
     if file.path.suffix.lower() == JSON_LINES:
         yield from _read_json_lines(file, max_bytes)
         return
     try:
+        if file.path.is_dir():
+            yield Unreadable(file.name, "a folder that cannot be read")
+            return
         if file.size > max_bytes:
             yield Unreadable(file.name, f"over {max_bytes:,} bytes")
             return

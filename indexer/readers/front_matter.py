@@ -48,3 +48,5 @@ def _check_depth(text: str) -> None:
             depth -= 1
         if depth > MAX_DEPTH:
             raise ValueError("its front matter nests too deeply")
+        if isinstance(event, yaml.AliasEvent):  # a few bytes of them unfold to gigabytes
+            raise ValueError("its front matter has aliases")

@@ -9,6 +9,8 @@ from indexer.readers.submission import Submission
 
 _MARKDOWN_TITLE = re.compile(r"^#[ \t]+(\S.*)$", re.MULTILINE)
 _UNDERLINE = re.compile(r"([=*#-])\1{2,}")
+_PREAMBLE = re.compile(r"(?:[A-Z][A-Za-z-]{0,30}:[^\n]*\n(?:[ \t]+[^\n]*\n)*+)++")
+"""Fields at the head of a text, one a line, as Python's proposals have them."""
 
 
 def decode(data: bytes) -> str:
@@ -23,6 +25,8 @@ def read(name: str, data: bytes) -> Submission:
     """A text file; its title is the one given, else its first heading, else its name."""
     fields, text = split_front_matter(decode(data))
     given = fields.get("id")
+    if not isinstance(given, str | int | float | None):
+        raise ValueError("its id is no text")
     document_id = name if given is None else str(given)
     return Submission(document_id, text, fields, _heading(text) or stem(name))
 
@@ -34,6 +38,10 @@ def stem(name: str) -> str:
 
 def _heading(text: str) -> str | None:
     head = text[:4_000]
+    if match := _PREAMBLE.match(head):
+        titles = [line for line in match.group().splitlines() if line.startswith("Title:")]
+        if titles and titles[0][6:].strip():
+            return titles[0][6:].strip()
     for match in _MARKDOWN_TITLE.finditer(head):
         if title := match.group(1).strip().rstrip("#").rstrip():
             return title

@@ -122,12 +122,13 @@ def test_a_withdrawal_is_found_in_its_blocks(here: Place) -> None:
     give_coin(here.pool.url, format_address(contributor.address), 10**18)
     mined(chain, settle(here, Batch(0, 0, keccak(b"root"), (Payout(contributor.address, 123),))))
     before = chain.head()
+    had = chain.balance(address(5))
     claim = chain._pool(ledger).functions.claim(format_address(address(5)))
     mined(chain, chain._transact(contributor, claim))
     assert chain.claims(ledger, before, chain.head()) == [(contributor.address, 123)]
     assert chain.claims(ledger, before + 2, before + 1) == []
     assert chain.credits(ledger, [contributor.address], "latest") == {contributor.address: 0}
-    assert chain.balance(address(5)) == 123
+    assert chain.balance(address(5)) == had + 123
 
 
 def test_logs_are_read_over_more_blocks_than_an_endpoint_answers_for(here: Place) -> None:
@@ -190,13 +191,16 @@ def test_a_signers_term_begins_with_its_block(here: Place) -> None:
     assert chain.signer_term(ledger, identity, here.distributor.address) is None
 
 
-def test_a_revoked_signer_has_no_term(here: Place) -> None:
+def test_a_revoked_signers_term_says_so(here: Place) -> None:
     chain, ledger, identity = here.pool.chain, here.pool.ledger, here.registration.datanet_id
     revoke = chain._registry(ledger).functions.revokeSigner(
         identity, format_address(here.signer.address)
     )
     mined(chain, chain._transact(here.pool.owner, revoke))
-    assert chain.signer_term(ledger, identity, here.signer.address) is None
+    term = chain.signer_term(ledger, identity, here.signer.address)
+    assert term is not None
+    assert term.compromised
+    assert term.until_time < 2**63
 
 
 def test_final_is_the_tag_or_a_depth(instant_pool: Pool, final_pool: Pool) -> None:

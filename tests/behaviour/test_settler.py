@@ -20,12 +20,14 @@ import pytest
 import redis
 
 from cli.stack import FOOTNOTE, Stack, clean_environment, free_port, give_coin
-from footnote.addresses import format_address
+from footnote.addresses import Address, format_address
+from footnote.errors import Misconfigured, Unavailable
 from footnote.ids import keccak
 from rewards.audit import audit
 from rewards.batch import Attempt, Batch, SentBatch, batch_of
 from rewards.chain import EvmChain
 from rewards.keys import Key
+from rewards.ledger import Ledger
 from rewards.queue import Polling, RedisWakeUps, WakeUps
 from rewards.record import with_live_status
 from rewards.settler import Alarm, Pace, Settler
@@ -837,3 +839,84 @@ def test_an_audit_of_another_chain_says_that_it_cannot_compare(
     found = audit(here.journal, final_pool.chain)
     assert found.ledgers == 0
     assert "does not hold the pool" in found.differences[0]
+
+
+# What a new user's attacks found
+
+
+def test_a_receipt_that_somebody_changed_in_the_journal_is_not_paid(here: Place) -> None:
+    here.record(1, 2)
+    with here.journal._writing() as connection:
+        connection.exec_driver_sql("UPDATE lines SET amount = '999000000000000000' WHERE rowid = 1")
+    with pytest.raises(Alarm, match="is not what was signed"):
+        here.settle()
+    assert here.cursor() == 0
+
+
+def test_what_comes_before_a_changed_receipt_is_still_paid(here: Place) -> None:
+    here.record(1, 2)
+    with here.journal._writing() as connection:
+        connection.exec_driver_sql(
+            "UPDATE lines SET amount = '1' WHERE digest = (SELECT digest FROM receipts WHERE seq=1)"
+        )
+    here.settle()
+    assert here.cursor() == 1
+
+
+def test_what_a_revoked_key_signed_waits_for_the_owner(here: Place) -> None:
+    here.record(1)
+    as_owner(here, "revokeSigner", format_address(here.signer.address))
+    running = worker(here)
+    running.pass_once()
+    running.pass_once()
+    assert here.cursor() == 0
+    assert here.journal.registrations()[0].signers[0].compromised
+    with pytest.raises(Alarm, match="signed by a revoked key"):
+        here.settler().settle(here.journal.registrations()[0])
+    with pytest.raises(Misconfigured, match="not registered for this Datanet"):
+        here.record(2)
+
+
+def test_a_worker_on_another_chain_for_a_while_costs_nobody_anything(
+    here: Place, stack: Stack
+) -> None:
+    here.record(1)
+    elsewhere = start_chain(stack, "--timestamp", "1700000000")
+    strayed = Worker(
+        replace(here.settler(journal_at(here.folder)), chain=EvmChain(elsewhere)), Polling(), 0.2
+    )
+    strayed.pass_once()
+    assert here.journal.ledgers() == []
+    assert any(
+        "does not hold the pool" in d for d in audit(here.journal, EvmChain(elsewhere)).differences
+    )
+    until_settled_again = worker(here)
+    until_settled_again.pass_once()
+    assert [ledger.ledger_id for ledger in here.journal.ledgers()] == [here.ledger_id]
+    until_settled(here)
+    assert_paid_exactly(here)
+
+
+def test_a_window_with_little_room_takes_smaller_batches(here: Place) -> None:
+    here.record(1, 2, 3)
+    each = sum(here.owed().values()) // 3
+    as_admin(here, "setCaps", 2**256 - 1, 2 * each, 86_400)
+    here.settle()
+    (batch,) = [b for b in here.journal.batches(here.ledger_id) if b.stage == "final"]
+    assert (batch.batch.first, batch.batch.last) == (0, 1)
+
+
+class _NoLogs(EvmChain):
+    """A node that answers everything but ``eth_getLogs``."""
+
+    def claims(
+        self, ledger: Ledger, first_block: int, last_block: int
+    ) -> list[tuple[Address, int]]:
+        raise Unavailable("the chain answers Web3RPCError", "try again")
+
+
+def test_a_node_that_gives_no_logs_holds_nothing_up(here: Place) -> None:
+    here.record(1)
+    chain = _NoLogs(here.pool.url, confirmations=0)
+    Worker(replace(here.settler(journal_at(here.folder)), chain=chain), Polling(), 0.2).pass_once()
+    assert here.cursor() == 1

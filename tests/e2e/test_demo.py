@@ -68,3 +68,19 @@ def test_the_demo_pays_every_contributor_to_the_last_unit_and_leaves_nothing_run
         assert "Traceback" not in text, log
         for answer in cited:
             assert answer["question"] not in text, log
+
+
+def test_a_demo_empties_no_folder_but_its_own(tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    (keys / "owner.json").write_text("precious")
+    done = subprocess.run(
+        [*FOOTNOTE, "demo", "--once", "--dir", str(tmp_path)],
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 65
+    assert "is not empty and no demo's" in done.stderr
+    assert (keys / "owner.json").read_text() == "precious"

@@ -154,17 +154,18 @@ def test_the_command_itself_ends_with_the_code_and_no_traceback(home: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("amount", "base_units", "expected"),
+    ("amount", "decimals", "expected"),
     [
-        ("2.5", False, 25 * 10**17),
-        ("0.000000000000000001", False, 1),
-        ("12345678901234.123456789012345678", False, 12345678901234123456789012345678),
-        ("79228162514264337593543950335", True, 2**96 - 1),
-        ("1e3", True, 1_000),
+        ("2.5", 18, 25 * 10**17),
+        ("0.000000000000000001", 18, 1),
+        ("12345678901234.123456789012345678", 18, 12345678901234123456789012345678),
+        ("79228162514264337593543950335", 0, 2**96 - 1),
+        ("1e3", 0, 1_000),
+        ("2.5", 6, 2_500_000),
     ],
 )
-def test_an_amount_is_read_to_the_last_unit(amount: str, base_units: bool, expected: int) -> None:
-    assert _units(amount, base_units) == expected
+def test_an_amount_is_read_to_the_last_unit(amount: str, decimals: int, expected: int) -> None:
+    assert _units(amount, decimals) == expected
 
 
 @pytest.mark.parametrize(

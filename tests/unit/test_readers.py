@@ -442,3 +442,16 @@ def test_no_bytes_stop_a_reader(
     path = tmp_path_factory.getbasetemp() / f"any{suffix}"
     path.write_bytes(data)
     assert isinstance(only(path), (Submission, Unreadable))
+
+
+def test_front_matter_that_unfolds_to_gigabytes_is_refused() -> None:
+    levels = ["a0: &a0 [x,x,x,x,x,x,x,x,x]"]
+    levels += [f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 9)]
+    bomb = "---\n" + "\n".join([*levels, "id: *a8"]) + "\n---\ntext\n"
+    with pytest.raises(ValueError, match="not valid YAML"):
+        plain.read("bomb.md", bomb.encode())
+
+
+def test_a_proposals_preamble_gives_its_title() -> None:
+    text = "PEP: 1\nTitle: PEP Purpose and Guidelines\nAuthor: Ada,\n  Bo\n\nWhat is a PEP?\n"
+    assert plain.read("pep-0001.rst", text.encode()).heading == "PEP Purpose and Guidelines"

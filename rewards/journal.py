@@ -287,9 +287,9 @@ class Journal:
         self._engine.dispose()
 
     def check(self) -> None:
-        """Raise unless a transaction could begin now."""
-        with self._writing():
-            pass
+        """Raise unless a transaction can be committed now: only a write finds a full disk."""
+        with self._writing() as connection:
+            _replace(connection, meta, {"name": "checked"}, {"value": str(now_seconds())})
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:

@@ -22,6 +22,7 @@ LENGTH_FREE_CODE_POINTS = 350
 """A sentence longer than this loses in proportion: the best evidence is short."""
 
 _BULLET = re.compile(r"(?:[-*+•‣]|\(?\d{1,3}[.)])\s+")
+_FIELD = re.compile(r"^[A-Z][\w-]{0,30}:\s", re.MULTILINE)
 _WORD = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -136,7 +137,7 @@ def _statements(chunk: Chunk) -> list[Span]:
     spoken = [
         _without_bullet(text, unit.span) for unit in units if unit.kind in (Kind.PROSE, Kind.LIST)
     ]
-    stated = [span for span in spoken if len(_WORD.findall(span.of(text))) >= MIN_WORDS]
+    stated = [span for span in spoken if _is_statement(span.of(text))]
     return stated or [unit.span for unit in units]
 
 
@@ -150,6 +151,13 @@ def _units(chunk: Chunk) -> list[Sentence]:
         for u in sentences(opening + chunk.text)
     )
     return [Sentence(span, kind) for span, kind in moved if span.end > 0]
+
+
+def _is_statement(text: str) -> bool:
+    """Some words, and not a list of fields such as heads a proposal."""
+    lines = text.count("\n") + 1
+    fields = lines >= 3 and 2 * len(_FIELD.findall(text)) >= lines
+    return not fields and len(_WORD.findall(text)) >= MIN_WORDS
 
 
 def _without_bullet(text: str, span: Span) -> Span:

@@ -35,7 +35,12 @@ def _read(document: Any) -> tuple[str, str]:
     parts = []
     for item in document.iter_inner_content():
         if isinstance(item, Table):
-            parts.append("\n".join(" | ".join(c.text for c in row.cells) for row in item.rows))
+            parts.append(
+                "\n".join(
+                    " | ".join(c.text for c in {id(cell._tc): cell for cell in row.cells}.values())
+                    for row in item.rows
+                )
+            )
         else:
             parts.append(item.text)
     title = (document.core_properties.title or "").strip()

@@ -104,3 +104,9 @@ def test_confidence_is_a_probability_that_grows_with_every_signal() -> None:
 @pytest.mark.parametrize("similarity", [-1.0, 0.0, 1.0])
 def test_confidence_never_leaves_its_range(similarity: float) -> None:
     assert 0 <= Calibration().confidence(Signals(similarity, 1.0, 0.0)) <= 1
+
+
+def test_the_fields_at_the_head_of_a_proposal_are_no_evidence_beside_a_sentence() -> None:
+    text = "PEP: 8\nTitle: Style guide\nAuthor: Ada Lovelace\n\nThe author prefers four spaces.\n"
+    found = find_evidence("Who is the author?", [hit(text)], same)
+    assert [evidence.text for evidence in found] == ["The author prefers four spaces."]

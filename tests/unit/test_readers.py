@@ -455,3 +455,13 @@ def test_front_matter_that_unfolds_to_gigabytes_is_refused() -> None:
 def test_a_proposals_preamble_gives_its_title() -> None:
     text = "PEP: 1\nTitle: PEP Purpose and Guidelines\nAuthor: Ada,\n  Bo\n\nWhat is a PEP?\n"
     assert plain.read("pep-0001.rst", text.encode()).heading == "PEP Purpose and Guidelines"
+
+
+def test_a_merged_cell_is_read_once() -> None:
+    word = new_docx()
+    row = word.add_table(1, 3).rows[0]
+    row.cells[0].merge(row.cells[1]).text = "merged"
+    row.cells[2].text = "alone"
+    buffer = io.BytesIO()
+    word.save(buffer)
+    assert docx.read("t.docx", buffer.getvalue()).text == "merged | alone"

@@ -120,8 +120,6 @@ class Extractive:
 class OpenLora:
     """Asks a language model over numbered evidence, and checks what it claims."""
 
-    MAX_SENTENCES_CITED = 2
-
     def __init__(self, model: ChatModel, verifier: Verifier) -> None:
         self._model = model
         self._verifier = verifier

@@ -91,11 +91,6 @@ def open_fence(text: str, start: int) -> str | None:
     return fence
 
 
-def sentence_spans(text: str) -> list[Span]:
-    """The spans of :func:`sentences`."""
-    return [sentence.span for sentence in sentences(text)]
-
-
 def _lines(text: str) -> Iterator[tuple[int, int]]:
     """Starts and ends of lines, line break excluded."""
     start = 0

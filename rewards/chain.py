@@ -295,10 +295,6 @@ class EvmChain:
         )
         return SignerTerm(signer, int(start), int(until), bool(compromised)) if start else None
 
-    def owner_of(self, ledger: Ledger, datanet_id: bytes) -> Address:
-        owner = self._read(self._registry(ledger).functions.ownerOf(datanet_id), "latest")
-        return Address(bytes.fromhex(owner[2:]))
-
     def nonce(self, account: Address, block: Block) -> int:
         with _translated():
             return int(
@@ -425,10 +421,6 @@ class EvmChain:
         if ledger.token == ZERO_ADDRESS:
             return 18
         return int(self._read(self._token(ledger).functions.decimals(), "latest"))
-
-    def transfer(self, key: Key, to: Address, amount: int) -> bytes:
-        """Send native coin, such as gas money."""
-        return self._sign_and_send(key, {"to": format_address(to), "value": amount, "data": "0x"})
 
     def wait_mined(self, tx_hash: bytes) -> int:
         """Wait until a transaction is in a block; returns it. Errors as :meth:`wait_final`."""

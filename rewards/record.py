@@ -99,15 +99,15 @@ class Recorder:
     ) -> StoredReceipt:
         domain = head.registration.ledger.domain if head.registration else Domain()
         digest = message.digest(domain)
-        signs = head.registration is not None and self.key is not None
+        key = self.key if head.registration else None  # where nothing pays, nothing is signed
         return StoredReceipt(
             digest=digest,
             datanet=answer.question.datanet,
             answer_id=answer.answer_id,
             domain=domain,
             message=message,
-            signature=self.key.sign_digest(digest) if signs and self.key else None,
-            signer=self.key.address if signs and self.key else None,
+            signature=key.sign_digest(digest) if key else None,
+            signer=key.address if key else None,
             lines=owed.lines,
         )
 

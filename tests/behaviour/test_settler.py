@@ -663,7 +663,12 @@ def test_a_reorg_that_undoes_an_adopted_batch_makes_it_ours(shallow: Place) -> N
 def test_a_nonce_that_another_transaction_spent_is_given_up(here: Place) -> None:
     here.record(1)
     signed_only(here)
-    mined(here.pool.chain, here.pool.chain.transfer(here.distributor, address(5), 1))
+    mined(
+        here.pool.chain,
+        here.pool.chain._sign_and_send(
+            here.distributor, {"to": format_address(address(5)), "value": 1, "data": "0x"}
+        ),
+    )
     here.settle()
     assert held(here) == "its nonce was spent by another transaction"
     here.settle()

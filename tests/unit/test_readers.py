@@ -465,3 +465,9 @@ def test_a_merged_cell_is_read_once() -> None:
     buffer = io.BytesIO()
     word.save(buffer)
     assert docx.read("t.docx", buffer.getvalue()).text == "merged | alone"
+
+
+def test_a_folder_that_cannot_be_looked_into_is_said_and_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir()
+    (found,) = read_file(SourceFile(tmp_path / "closed", "closed", tmp_path), 5_000_000)
+    assert found == Unreadable("closed", "a folder that cannot be read")

@@ -6,19 +6,19 @@ import pytest
 from hypothesis import given
 
 from footnote.model import MAX_CITED_CODE_POINTS
-from rag.sentences import Kind, sentence_spans, sentences
+from rag.sentences import Kind, sentences
 from tests.corpus import TEXTS
 
 
 def texts_of(text: str) -> list[str]:
-    return [span.of(text) for span in sentence_spans(text)]
+    return [sentence.span.of(text) for sentence in sentences(text)]
 
 
 @given(TEXTS)
 def test_everything_but_white_space_lies_in_exactly_one_sentence(text: str) -> None:
     covered = [0] * len(text)
     end = 0
-    for span in sentence_spans(text):
+    for span in (sentence.span for sentence in sentences(text)):
         assert end <= span.start < span.end
         assert span.end - span.start <= MAX_CITED_CODE_POINTS
         piece = span.of(text)

@@ -21,7 +21,7 @@ from rag.embedder import Embedder, SentenceTransformerEmbedder
 from rag.library import Library
 from rag.llm import OpenAIChatModel
 from rag.verifier import Verifier
-from rewards.journal import Journal
+from rewards.journal.journal import Journal
 from rewards.keys import read_key
 from rewards.queue import wake_ups
 from rewards.record import Recorder

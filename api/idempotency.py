@@ -15,7 +15,7 @@ from typing import Any
 
 from footnote.errors import Busy, Invalid
 from footnote.ids import canonical_json, sha256
-from rewards.journal import Retry
+from rewards.journal.records import Retry
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 

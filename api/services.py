@@ -11,7 +11,7 @@ from api.idempotency import InFlight
 from footnote.settings import Settings
 from rag.answerer import Answerer
 from rag.library import Library
-from rewards.journal import Journal
+from rewards.journal.journal import Journal
 from rewards.queue import WakeUps
 from rewards.record import Recorder
 

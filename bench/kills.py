@@ -37,7 +37,7 @@ from cli.stack import (
 )
 from rewards.audit import audit
 from rewards.chain import EvmChain
-from rewards.journal import Journal
+from rewards.journal.journal import Journal
 
 DATANET = "handbook"
 QUIET_SECONDS = 120.0

@@ -31,7 +31,7 @@ from cli.stack import (
 from footnote.addresses import format_address
 from footnote.errors import Broken, Busy, NotFound, Unavailable
 from rewards.chain import EvmChain
-from rewards.journal import Journal
+from rewards.journal.journal import Journal
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 DATANET = "footnote"

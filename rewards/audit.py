@@ -10,7 +10,7 @@ from footnote.errors import NotFound
 from rewards.batch import batch_of
 from rewards.chain import EvmChain
 from rewards.integrity import is_whole
-from rewards.journal import Journal
+from rewards.journal.journal import Journal
 from rewards.ledger import Ledger, Registration
 
 

@@ -23,7 +23,7 @@ from footnote.ids import datanet_id
 from footnote.settings import Settings, read_settings
 from rewards.audit import audit
 from rewards.chain import EvmChain
-from rewards.journal import Journal
+from rewards.journal.journal import Journal
 from rewards.keys import Key, create_key, read_key
 from rewards.ledger import Ledger, Registration, SignerTerm
 from rewards.policy import policy_from

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rewards.batch import Payable
-from rewards.journal import StoredReceipt
+from rewards.journal.records import StoredReceipt
 from rewards.keys import recover
 from rewards.ledger import Registration
 from rewards.receipt import citations_root

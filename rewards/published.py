@@ -7,7 +7,8 @@ from typing import Any
 from footnote.addresses import format_address
 from footnote.ids import ZERO_HASH
 from rewards.batch import proof_in_batch
-from rewards.journal import Journal, StoredBatch, StoredReceipt
+from rewards.journal.journal import Journal
+from rewards.journal.records import StoredBatch, StoredReceipt
 
 
 def receipt_object(journal: Journal, digest: bytes) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from footnote.addresses import format_address
 from footnote.errors import Misconfigured
 from footnote.ids import ZERO_HASH, keccak, sha256
 from footnote.model import OFFSET_UNIT, Answer, Citation, Definition
-from rewards.journal import AlreadyAnswered, Head, Journal, Retry, StoredReceipt
+from rewards.journal.journal import Journal
+from rewards.journal.records import AlreadyAnswered, Head, Retry, StoredReceipt
 from rewards.keys import Key
 from rewards.ledger import Registration, SignerTerm
 from rewards.owed import Owed, owed_for, unpaid

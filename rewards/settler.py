@@ -30,7 +30,7 @@ from rewards.batch import (
 )
 from rewards.chain import Chain, Fees, OnChainBatch, Reverted
 from rewards.integrity import is_vouched_for, is_whole
-from rewards.journal import Journal
+from rewards.journal.journal import Journal
 from rewards.keys import Key
 from rewards.ledger import Registration
 

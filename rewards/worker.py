@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from footnote.errors import Broken, FootnoteError, Misconfigured, Unavailable
 from footnote.settings import Settings
 from rewards.chain import EvmChain
-from rewards.journal import Journal
+from rewards.journal.journal import Journal
 from rewards.keys import read_key
 from rewards.ledger import Ledger, Registration
 from rewards.queue import WakeUps, wake_ups

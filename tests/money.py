@@ -28,7 +28,7 @@ from footnote.model import (
 )
 from footnote.shares import citation_weights
 from rewards.chain import EvmChain
-from rewards.journal import Journal
+from rewards.journal.journal import Journal
 from rewards.keys import Key, create_key, read_key
 from rewards.ledger import Ledger, Registration
 from rewards.policy import Policy

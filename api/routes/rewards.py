@@ -12,7 +12,7 @@ from api.responses import json_response
 from api.services import Provided
 from footnote.addresses import format_address, parse_address
 from footnote.errors import Invalid, NotFound
-from rewards.journal import Earning
+from rewards.journal.records import Earning
 from rewards.published import batch_object, receipt_object
 from rewards.record import INELIGIBLE, SETTLED, status_at
 

@@ -30,7 +30,8 @@ from rewards.batch import (
     SignedBatch,
     batch_of,
 )
-from rewards.journal import Journal, Retry, StoredReceipt
+from rewards.journal.journal import Journal
+from rewards.journal.records import Retry, StoredReceipt
 from rewards.keys import recover
 from rewards.ledger import Ledger, Registration, SignerTerm
 from rewards.owed import Spent
@@ -191,7 +192,7 @@ def test_what_a_killed_process_was_told_is_recorded_stays_and_nothing_half(
 
 OPENING = """
 import sys
-from rewards.journal import Journal
+from rewards.journal.journal import Journal
 print("ready", flush=True)
 sys.stdin.readline()
 Journal(f"sqlite:///{sys.argv[1]}/journal.sqlite").check()

@@ -12,7 +12,7 @@ import pytest
 
 from cli.stack import FOOTNOTE, clean_environment, give_coin
 from rewards.chain import EvmChain
-from rewards.journal import Journal
+from rewards.journal.journal import Journal
 from rewards.keys import create_key, read_key
 from rewards.published import receipt_object
 from rewards.record import Recorder

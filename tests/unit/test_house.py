@@ -115,7 +115,9 @@ def test_an_outside_library_has_one_door(library: str) -> None:
         for name, tree in MODULES.items()
         if any(i == library or i.startswith(library + ".") for i in imports(tree))
     }
-    assert users == {DOORS[library]}
+    door = DOORS[library]
+    assert users
+    assert all(user == door or user.startswith(door + ".") for user in users)
 
 
 def test_nothing_unpickles() -> None:

@@ -25,7 +25,7 @@ from eth_account.messages import SignableMessage, encode_typed_data
 
 from footnote.model import Answer, Definition, Usage, Verdict
 from rewards.batch import batch_of, proof_in_batch
-from rewards.journal import Journal
+from rewards.journal.journal import Journal
 from rewards.ledger import Registration, SignerTerm
 from rewards.policy import Policy
 from rewards.receipt import RECEIPT_TYPE, AnswerReceipt, line_from_json, receipt_from_json

@@ -1,0 +1,17 @@
+"""The durable record of what is owed.
+
+The Journal is the truth about what is owed, the contract's cursor about what is paid; Redis holds
+nothing that cannot be lost. Every method is one transaction: durable when it returns (SQLite in WAL
+mode with ``synchronous=FULL``). Another database joins in :mod:`rewards.journal.store` alone.
+"""
+
+from __future__ import annotations
+
+from rewards.journal.answers import Answers
+from rewards.journal.batches import Batches
+from rewards.journal.places import Places
+from rewards.journal.receipts import Receipts
+
+
+class Journal(Places, Answers, Receipts, Batches):
+    """One journal."""

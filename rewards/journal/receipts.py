@@ -1,0 +1,146 @@
+"""Receipts as they were committed, and what they owe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, RowMapping
+
+from footnote.addresses import Address
+from footnote.errors import NotFound
+from rewards.batch import Payable
+from rewards.journal.records import Earning, StoredReceipt
+from rewards.journal.store import Store
+from rewards.journal.tables import batches, heads, lines, receipts
+from rewards.receipt import Domain, line_from_json, receipt_from_json
+
+
+class Receipts(Store):
+    def receipt(self, digest: bytes) -> StoredReceipt:
+        """NotFound for an unknown digest."""
+        with self._reading() as connection:
+            row = (
+                connection.execute(sa.select(receipts).where(receipts.c.digest == digest))
+                .mappings()
+                .first()
+            )
+            if row is None:
+                raise NotFound("no such receipt", "check its id")
+            return _stored_receipt(connection, row)
+
+    def receipts(
+        self, ledger_id: bytes, datanet: str, first: int, last: int
+    ) -> list[StoredReceipt]:
+        """The receipts ``first..last`` by seq; fewer where the journal holds fewer."""
+        with self._reading() as connection:
+            rows = connection.execute(_receipts(ledger_id, datanet, first, last)).mappings().all()
+            return [_stored_receipt(connection, row) for row in rows]
+
+    def payables(
+        self,
+        ledger_id: bytes,
+        datanet: str,
+        first: int,
+        last: int | None = None,
+        limit: int = 6_000,
+    ) -> list[Payable]:
+        """The receipts from ``first`` as a Batch sees them, by seq."""
+        query = _receipts(ledger_id, datanet, first, last).limit(limit)
+        with self._reading() as connection:
+            rows = connection.execute(query).mappings().all()
+            owed: dict[bytes, list[tuple[Address, int]]] = {}
+            for start in range(0, len(rows), 500):
+                digests = [row["digest"] for row in rows[start : start + 500]]
+                for line in connection.execute(
+                    sa.select(lines.c.digest, lines.c.account, lines.c.amount)
+                    .where(lines.c.digest.in_(digests))
+                    .order_by(lines.c.digest, lines.c.position)
+                ):
+                    owed.setdefault(line.digest, []).append(
+                        (Address(line.account), int(line.amount))
+                    )
+        return [
+            Payable(row["seq"], row["leaf"], row["issued_at"], tuple(owed.get(row["digest"], ())))
+            for row in rows
+        ]
+
+    def next_seq(self, ledger_id: bytes, datanet: str) -> int:
+        """One past the newest receipt."""
+        with self._reading() as connection:
+            found = connection.execute(
+                sa.select(heads.c.next_seq).where(
+                    heads.c.ledger_id == ledger_id, heads.c.datanet == datanet
+                )
+            ).scalar()
+            return int(found or 0)
+
+    def earnings(self, account: Address) -> list[Earning]:
+        """Every line that names ``account``, newest first."""
+        query = (
+            sa.select(
+                receipts.c.datanet, receipts.c.ledger_id, receipts.c.seq, receipts.c.digest,
+                receipts.c.issued_at, lines.c.body, batches.c.stage,
+            )
+            .join(lines, lines.c.digest == receipts.c.digest)
+            .outerjoin(
+                batches,
+                sa.and_(
+                    batches.c.ledger_id == receipts.c.ledger_id,
+                    batches.c.datanet == receipts.c.datanet,
+                    batches.c.first <= receipts.c.seq,
+                    batches.c.last >= receipts.c.seq,
+                ),
+            )
+            .where(lines.c.account == account)
+            .order_by(receipts.c.issued_at.desc(), receipts.c.seq.desc(), lines.c.position)
+        )  # fmt: skip
+        with self._reading() as connection:
+            return [
+                Earning(
+                    row.datanet, row.ledger_id, row.seq, row.digest, row.issued_at,
+                    line_from_json(row.body), row.stage,
+                )
+                for row in connection.execute(query)
+            ]  # fmt: skip
+
+    def owed_in(self, ledger_id: bytes) -> dict[Address, int]:
+        """What all receipts of a Ledger owe, by address."""
+        with self._reading() as connection:
+            totals: dict[Address, int] = {}
+            for account, amount in connection.execute(
+                sa.select(lines.c.account, lines.c.amount)
+                .join(receipts, receipts.c.digest == lines.c.digest)
+                .where(receipts.c.ledger_id == ledger_id)
+            ):
+                totals[Address(account)] = totals.get(Address(account), 0) + int(amount)
+            return totals
+
+
+def _receipts(ledger_id: bytes, datanet: str, first: int, last: int | None) -> sa.Select[Any]:
+    query = sa.select(receipts).where(
+        receipts.c.ledger_id == ledger_id, receipts.c.datanet == datanet, receipts.c.seq >= first
+    )
+    if last is not None:
+        query = query.where(receipts.c.seq <= last)
+    return query.order_by(receipts.c.seq)
+
+
+def _stored_receipt(connection: Connection, row: RowMapping) -> StoredReceipt:
+    bodies = connection.execute(
+        sa.select(lines.c.body).where(lines.c.digest == row["digest"]).order_by(lines.c.position)
+    )
+    domain = row["domain"]
+    return StoredReceipt(
+        row["digest"],
+        row["datanet"],
+        row["answer_id"],
+        Domain(
+            domain["chainId"],
+            Address(bytes.fromhex(domain["verifyingContract"].removeprefix("0x"))),
+        ),
+        receipt_from_json(row["message"]),
+        row["signature"],
+        None if row["signer"] is None else Address(row["signer"]),
+        tuple(line_from_json(body) for (body,) in bodies),
+    )

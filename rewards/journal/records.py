@@ -1,0 +1,79 @@
+"""What the journal gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from footnote.addresses import Address
+from rewards.batch import Batch
+from rewards.ledger import Registration
+from rewards.policy import Policy
+from rewards.receipt import AnswerReceipt, Domain, Line
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where the next receipt of a Datanet goes. ``registration`` is None where nothing pays."""
+
+    seq: int
+    previous: bytes
+    registration: Registration | None
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReceipt:
+    """A receipt as committed."""
+
+    digest: bytes
+    datanet: str
+    answer_id: str
+    domain: Domain
+    message: AnswerReceipt
+    signature: bytes | None
+    signer: Address | None
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBatch:
+    """A Batch at whatever stage it is."""
+
+    ledger_id: bytes
+    datanet: str
+    datanet_id: bytes
+    batch_id: bytes
+    batch: Batch
+    stage: str
+    held: str | None
+    tx_hash: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Earning:
+    """A line that names an address, with its receipt's place and the stage of its Batch, if any."""
+
+    datanet: str
+    ledger_id: bytes
+    seq: int
+    digest: bytes
+    issued_at: int
+    line: Line
+    stage: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Marks a request, so that asking again with the same key gives the stored answer."""
+
+    caller: str
+    key: str
+    request_hash: bytes
+
+
+class AlreadyAnswered(Exception):
+    """Another request with the same Idempotency-Key committed first; names its answer."""
+
+    def __init__(self, answer_id: str) -> None:
+        super().__init__(answer_id)
+        self.answer_id = answer_id

@@ -1,0 +1,115 @@
+"""The database under the journal: its engine, its transactions, its errors."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine, make_url
+
+from footnote.errors import Broken, Misconfigured, StorageFull, Unavailable
+from rewards.journal.tables import SCHEMA_VERSION, meta, metadata
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except sa.exc.OperationalError as error:
+        if "full" in str(error.orig).lower():
+            raise StorageFull("no room in the journal", "free some disk space") from error
+        raise Unavailable("the journal cannot be used now", "try again") from error
+    except sa.exc.DatabaseError as error:
+        raise Broken(
+            "the journal refused a change", f"see the log ({type(error.orig).__name__})"
+        ) from error
+
+
+class Store:
+    """One database. Safe to use from several threads and processes; every method of the classes
+    above it is one transaction, durable when it returns."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = _engine(url)
+        with self._writing() as connection:
+            metadata.create_all(connection)
+            known = connection.execute(
+                sa.select(meta.c.value).where(meta.c.name == "schema_version")
+            ).scalar()
+            if known is None:
+                connection.execute(
+                    meta.insert().values(name="schema_version", value=str(SCHEMA_VERSION))
+                )
+            elif int(known) != SCHEMA_VERSION:
+                raise Broken("the journal has another schema", "use the Footnote that wrote it")
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def check(self) -> None:
+        """Raise unless a transaction can be committed now: only a write finds a full disk."""
+        with self._writing() as connection:
+            replace_row(connection, meta, {"name": "checked"}, {"value": str(int(time.time()))})
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with _translated(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with (
+            _translated(),
+            self._engine.connect() as connection,
+            connection.execution_options(writing=True).begin(),
+        ):
+            yield connection
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+    except sa.exc.ArgumentError as error:
+        raise Misconfigured(
+            "FOOTNOTE_JOURNAL_URL is no database's address", "set it to sqlite:///PATH"
+        ) from error
+    if parsed.get_backend_name() != "sqlite":
+        raise Broken("this journal is not SQLite", "set FOOTNOTE_JOURNAL_URL to sqlite:///PATH")
+    if parsed.database:
+        path = Path(parsed.database)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)  # questions, answers and salts are the asker's
+    engine = sa.create_engine(
+        parsed,
+        connect_args={"timeout": 30, "check_same_thread": False},
+        hide_parameters=True,  # its errors are logged, and parameters hold questions and answers
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # SQLAlchemy begins transactions, not the driver
+        for pragma in (
+            "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 30000",
+        ):  # fmt: skip
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writing = connection.get_execution_options().get("writing", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return engine
+
+
+def replace_row(
+    connection: Connection, table: sa.Table, key: Mapping[str, Any], values: Mapping[str, Any]
+) -> None:
+    """Update the row of that key, or insert it."""
+    where = sa.and_(*(table.c[name] == value for name, value in key.items()))
+    if connection.execute(table.update().where(where).values(**values)).rowcount == 0:
+        connection.execute(table.insert().values(**key, **values))

@@ -4,6 +4,7 @@ together. An error names the variable. Secrets are files, never values, and have
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -88,6 +89,11 @@ class Settings(BaseSettings):
         "finalized tag.",
     )
     poll_seconds: Seconds = Field(5.0, description="How often the worker looks without a wake-up.")
+    lease_seconds: Seconds = Field(
+        10.0,
+        description="Of several workers with one key another leads when the leader is silent for "
+        "so long.",
+    )
     resend_seconds: Seconds = Field(
         30.0, description="A transaction that is not mined by then is sent again, for more."
     )
@@ -97,6 +103,17 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="The most that one unit of gas may cost, in gwei.",
     )
+
+    max_daily_fees: Decimal | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="The most that transactions may cost in a UTC day, in whole coins.",
+    )
+
+    @property
+    def max_daily_fees_wei(self) -> int | None:
+        return None if self.max_daily_fees is None else int(self.max_daily_fees * 10**18)
 
     @property
     def cache_path(self) -> Path:

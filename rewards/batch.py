@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import pairwise
 
 from footnote import ids
@@ -170,15 +171,25 @@ class NoncedBatch:
     nonce: int
 
 
+class Purpose(StrEnum):
+    """What a transaction is for: to settle a Batch, or only to spend the nonce of one that no
+    longer can be."""
+
+    SETTLE = "settle"
+    CANCEL = "cancel"
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Signed bytes for a nonce. All attempts of a nonce are one logical transaction."""
+    """Signed bytes for a nonce. All attempts of a nonce are one logical transaction. Fees in wei
+    for one unit of gas; ``sent_at`` in seconds since 1970."""
 
     tx_hash: bytes
     raw: bytes
     max_fee: int
     priority_fee: int
     sent_at: float | None = None
+    purpose: Purpose = Purpose.SETTLE
 
 
 @dataclass(frozen=True, slots=True)

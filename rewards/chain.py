@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -37,6 +37,13 @@ log = logging.getLogger(__name__)
 
 MAX_TRANSACTION_GAS = 16_777_216
 """EIP-7825's cap on one transaction."""
+
+TRANSFER_GAS = 21_000
+"""What sending coin to an account without code takes."""
+
+L1_FEE_ORACLE = Address(bytes.fromhex("420000000000000000000000000000000000000F"))
+"""The GasPriceOracle predeploy of OP-Stack chains (specs.optimism.io, predeploys). Such a chain
+also charges for a transaction's bytes on the chain below."""
 
 WAIT_SECONDS = 3_600.0
 
@@ -87,16 +94,21 @@ class OnChainBatch:
 
 @dataclass(frozen=True, slots=True)
 class Fees:
-    """EIP-1559 fees in wei for one unit of gas."""
+    """EIP-1559 fees in wei for one unit of gas. With less than ``base_fee`` and the priority fee
+    nothing is mined now."""
 
     max_fee: int
     priority_fee: int
+    base_fee: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class TransactionReceipt:
+    """``fee``: what it cost in wei, the chain below included."""
+
     block: int
     succeeded: bool
+    fee: int = 0
 
 
 class Chain(Protocol):
@@ -139,6 +151,15 @@ class Chain(Protocol):
     def settle_transaction(
         self, ledger: Ledger, datanet_id: bytes, batch: Batch, nonce: int, gas: int, fees: Fees
     ) -> dict[str, Any]: ...
+    def empty_transfer(
+        self, ledger: Ledger, account: Address, nonce: int, fees: Fees
+    ) -> dict[str, Any]:
+        """A transaction of ``account`` to itself that moves nothing."""
+
+    def l1_fee(self, envelope: bytes) -> int:
+        """Wei that the chain below takes for a transaction of these bytes; 0 where there is none
+        below."""
+
     def send(self, raw: bytes) -> None:
         """Raises Unavailable where it is not known whether the bytes arrived."""
 
@@ -182,6 +203,7 @@ class EvmChain:
         self._web3 = Web3(provider)
         self._confirmations = confirmations
         self._max_fee = int(max_fee_gwei * 10**9)
+        self._has_l1: bool | None = None
         self._pool_abi = load("RewardPool").abi
         self._registry_abi = load("DatanetRegistry").abi
 
@@ -312,7 +334,7 @@ class EvmChain:
         with _translated():
             base = int(self._web3.eth.get_block("latest").get("baseFeePerGas", 0))
             tip = int(self._web3.eth.max_priority_fee)
-        return Fees(min(2 * base + tip, self._max_fee), min(tip, self._max_fee))
+        return Fees(2 * base + tip, tip, base)
 
     @property
     def max_fee(self) -> int:
@@ -343,6 +365,34 @@ class EvmChain:
             "maxPriorityFeePerGas": fees.priority_fee,
         }
 
+    def empty_transfer(
+        self, ledger: Ledger, account: Address, nonce: int, fees: Fees
+    ) -> dict[str, Any]:
+        own = format_address(account)
+        with _translated():
+            gas = int(self._web3.eth.estimate_gas({"from": own, "to": own, "value": 0}))  # type: ignore[typeddict-item]
+        return {
+            "type": 2,
+            "chainId": ledger.chain_id,
+            "nonce": nonce,
+            "to": own,
+            "value": 0,
+            "data": "0x",
+            "gas": gas,
+            "maxFeePerGas": fees.max_fee,
+            "maxPriorityFeePerGas": fees.priority_fee,
+        }
+
+    def l1_fee(self, envelope: bytes) -> int:
+        oracle = Web3.to_checksum_address(L1_FEE_ORACLE)
+        with _translated():
+            if self._has_l1 is None:
+                self._has_l1 = len(self._web3.eth.get_code(oracle)) > 0
+            if not self._has_l1:
+                return 0
+        contract = self._web3.eth.contract(oracle, abi=_L1_FEE_ABI)
+        return int(self._read(contract.functions.getL1Fee(envelope), "latest"))
+
     def send(self, raw: bytes) -> None:
         with _translated():
             self._web3.eth.send_raw_transaction(raw)
@@ -353,14 +403,17 @@ class EvmChain:
                 found = self._web3.eth.get_transaction_receipt(HexBytes(tx_hash))
             except TransactionNotFound:
                 return None
-        return TransactionReceipt(int(found["blockNumber"]), int(found["status"]) == 1)
+        fee = int(found["gasUsed"]) * int(found["effectiveGasPrice"])
+        fee += _wei(dict(found).get("l1Fee", 0))
+        return TransactionReceipt(int(found["blockNumber"]), int(found["status"]) == 1, fee)
 
     def settlement_tx(self, ledger: Ledger, batch_id: bytes) -> bytes | None:
-        found = {"batchId": batch_id}
-        for event in self._events(
-            ledger, "BatchSettled", found, ledger.deployment_block, self.head()
-        ):
-            return bytes(event["transactionHash"])
+        last = self.head()
+        while last >= ledger.deployment_block:  # it is more likely among the newest
+            first = max(ledger.deployment_block, last - LOG_RANGE_BLOCKS + 1)
+            for event in self._events(ledger, "BatchSettled", {"batchId": batch_id}, first, last):
+                return bytes(event["transactionHash"])
+            last = first - 1
         return None
 
     # What owners do
@@ -520,6 +573,7 @@ class EvmChain:
 
     def _sign_and_send(self, key: Key, call: dict[str, Any]) -> bytes:
         fees = self.fees()
+        max_fee = min(fees.max_fee, self._max_fee)
         sender = format_address(key.address)
         with _translated():
             gas = int(self._web3.eth.estimate_gas({"from": sender, **call}))  # type: ignore[typeddict-item]
@@ -528,8 +582,8 @@ class EvmChain:
             "chainId": self.identity().chain_id,
             "nonce": self.nonce(key.address, "pending"),
             "gas": gas + gas // 5,
-            "maxFeePerGas": fees.max_fee,
-            "maxPriorityFeePerGas": fees.priority_fee,
+            "maxFeePerGas": max_fee,
+            "maxPriorityFeePerGas": min(fees.priority_fee, max_fee),
             **call,
         }
         raw, tx_hash = key.sign_transaction(transaction)
@@ -549,6 +603,25 @@ _ERC20_ABI = [
     },
 ]  # fmt: skip
 """What funding needs of an ERC-20 (EIP-20)."""
+
+
+_L1_FEE_ABI = [
+    {
+        "type": "function", "name": "getL1Fee", "stateMutability": "view",
+        "inputs": [{"name": "data", "type": "bytes"}],
+        "outputs": [{"name": "", "type": "uint256"}],
+    },
+]  # fmt: skip
+
+
+def envelope_of(transaction: Mapping[str, Any]) -> bytes:
+    """About the bytes of a signed transaction: its data, and what surrounds it at its dearest."""
+    return bytes.fromhex(transaction["data"].removeprefix("0x")) + b"\xff" * 128
+
+
+def _wei(shown: Any) -> int:
+    """A field that web3 does not know stays as the node wrote it."""
+    return int(shown, 16) if isinstance(shown, str) else int(shown)
 
 
 def _errors() -> dict[bytes, str]:

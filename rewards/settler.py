@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from footnote.addresses import format_address
+from footnote.addresses import Address, format_address
 from footnote.errors import Broken, Unavailable
 from rewards.batch import (
     Attempt,
@@ -22,15 +22,17 @@ from rewards.batch import (
     OpenBatch,
     Payable,
     PlannedBatch,
+    Purpose,
     SentBatch,
     SignedBatch,
     batch_of,
     is_due,
     longest_prefix,
 )
-from rewards.chain import Chain, Fees, OnChainBatch, Reverted
+from rewards.chain import TRANSFER_GAS, Chain, Fees, OnChainBatch, Reverted, envelope_of
 from rewards.integrity import is_vouched_for, is_whole
 from rewards.journal.journal import Journal
+from rewards.journal.records import Overtaken
 from rewards.keys import Key
 from rewards.ledger import Registration
 
@@ -38,6 +40,9 @@ log = logging.getLogger(__name__)
 
 FEE_BUMP_PERCENT = 25
 """Nodes want at least 10 % more to replace a transaction, some 12.5 %."""
+
+
+DAY_SECONDS = 86_400
 
 
 class Alarm(Broken):
@@ -56,6 +61,14 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
+class Spending:
+    """What the key may spend on gas, in wei: for one unit of it, and in a UTC day."""
+
+    max_fee: int
+    daily_fees: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settler:
     """Settles Datanets with one key. ``crash_point`` is called by name between steps; tests end the
     process there."""
@@ -64,7 +77,7 @@ class Settler:
     chain: Chain
     key: Key
     pace: Pace
-    max_fee: int
+    spending: Spending
     clock: Callable[[], float] = time.time
     crash_point: Callable[[str], None] = lambda name: None
 
@@ -76,6 +89,12 @@ class Settler:
             Alarm: journal and chain contradict each other.
             Unavailable: the chain or the journal does not answer; nothing is lost.
         """
+        try:
+            return self._settle(registration)
+        except Overtaken:
+            return True  # another worker is at it: look again
+
+    def _settle(self, registration: Registration) -> bool:
         ledger_id, datanet = registration.ledger.ledger_id, registration.datanet
         opened = self.journal.open_batch(ledger_id, datanet)
         if opened is None or isinstance(opened, PlannedBatch):
@@ -209,44 +228,97 @@ class Settler:
     def _take_nonce(self, registration: Registration, planned: PlannedBatch) -> OpenBatch:
         """Own a nonce, once the pool would take the Batch now and its gas can be paid."""
         try:
-            gas = self.chain.settle_gas(
-                registration.ledger, registration.datanet_id, planned.batch, self.key.address
-            )
+            gas = self._settle_gas(registration, planned)
         except Reverted as refusal:
             return self._held(planned, f"{refusal.name}: {refusal.what_to_do}")
-        if self.chain.balance(self.key.address) < gas * self.chain.fees().max_fee:
-            account = format_address(self.key.address)
-            return self._held(planned, f"NoGas: send coin for gas to {account}")
         nonce = self.chain.nonce(self.key.address, "latest")
+        fees = self._fees(planned, nonce)
+        refused = self._unaffordable(registration, planned, nonce, gas, fees)
+        if refused is not None:
+            return self._held(planned, refused)
         return self.journal.take_nonce(planned, self.key.address, nonce) or planned
 
-    def _held(self, planned: PlannedBatch, reason: str) -> PlannedBatch:
+    def _settle_gas(self, registration: Registration, planned: PlannedBatch) -> int:
+        """Raises Reverted where the pool would refuse the Batch now."""
+        return self.chain.settle_gas(
+            registration.ledger, registration.datanet_id, planned.batch, self.key.address
+        )
+
+    def _fees(self, planned: PlannedBatch, nonce: int) -> Fees:
+        """What the chain asks now, and enough to replace whatever was signed for that nonce."""
+        now = self.chain.fees()
+        max_fee, priority_fee = map(
+            _bumped, self.journal.fees_tried(self.key.address, planned.ledger_id, nonce)
+        )
+        least = max(now.base_fee + now.priority_fee, max_fee)
+        wanted = min(max(now.max_fee, max_fee), self.spending.max_fee)
+        return Fees(max(least, wanted), max(now.priority_fee, priority_fee))
+
+    def _unaffordable(
+        self, registration: Registration, planned: PlannedBatch, nonce: int, gas: int, fees: Fees
+    ) -> str | None:
+        """Why a transaction cannot be paid for now, and what to do; None where it can be."""
+        if fees.max_fee > self.spending.max_fee:
+            return "FeeCeiling: wait until gas costs less, or raise FOOTNOTE_MAX_FEE_GWEI"
+        call = self.chain.settle_transaction(
+            registration.ledger, registration.datanet_id, planned.batch, nonce, gas, fees
+        )
+        most = gas * fees.max_fee + self.chain.l1_fee(envelope_of(call))
+        if self.chain.balance(self.key.address) < most:
+            return f"NoGas: send coin for gas to {format_address(self.key.address)}"
+        if self.spending.daily_fees is not None:
+            midnight = self.clock() // DAY_SECONDS * DAY_SECONDS
+            spent = self.journal.fees_paid(planned.ledger_id, self.key.address, midnight)
+            if spent + most > self.spending.daily_fees:
+                return "FeeBudget: wait for the next UTC day, or raise FOOTNOTE_MAX_DAILY_FEES"
+        return None
+
+    def _hold(self, planned: PlannedBatch, reason: str) -> None:
         """It waits where it is; said once for each reason."""
         if planned.held != reason:
             log.warning("%s: batch held: %s", planned.datanet, reason)
             self.journal.hold(planned, reason)
+
+    def _held(self, planned: PlannedBatch, reason: str) -> PlannedBatch:
+        self._hold(planned, reason)
         return planned
 
-    def _sign(self, registration: Registration, nonced: NoncedBatch) -> OpenBatch:
+    def _sign(self, registration: Registration, nonced: NoncedBatch) -> OpenBatch | None:
+        """Store signed bytes; or give the nonce back, for nobody has seen anything of it yet."""
         if nonced.key != self.key.address:
-            return nonced  # another key's worker goes on with it
-        fees = self.chain.fees()
-        return self.journal.store_attempt(nonced, self._attempt(registration, nonced, fees))
-
-    def _attempt(self, registration: Registration, nonced: NoncedBatch, fees: Fees) -> Attempt:
-        batch = nonced.planned.batch
+            if self.journal.leader(lease_of(nonced.key), self.clock()) is not None:
+                return nonced  # its own worker goes on with it
+            return self.journal.release_nonce(nonced, "its worker is gone")
         try:
-            gas = self.chain.settle_gas(
-                registration.ledger, registration.datanet_id, batch, self.key.address
-            )
-        except Reverted:  # it would fail now; the nonce must be spent all the same
-            gas = 200_000 + 30_000 * len(batch.payouts)
-        raw, tx_hash = self.key.sign_transaction(
-            self.chain.settle_transaction(
-                registration.ledger, registration.datanet_id, batch, nonced.nonce, gas, fees
-            )
-        )
+            gas = self._settle_gas(registration, nonced.planned)
+        except Reverted as refusal:
+            self._release(nonced, f"{refusal.name}: {refusal.what_to_do}")
+            return None
+        fees = self._fees(nonced.planned, nonced.nonce)
+        if self.chain.nonce(self.key.address, "latest") != nonced.nonce:
+            self._release(nonced, "its nonce was spent by another transaction")
+            return None
+        return self.journal.store_attempt(nonced, self._settlement(registration, nonced, gas, fees))
+
+    def _release(self, nonced: NoncedBatch, reason: str) -> None:
+        log.warning("%s: batch held: %s", nonced.planned.datanet, reason)
+        self.journal.release_nonce(nonced, reason)
+
+    def _settlement(
+        self, registration: Registration, nonced: NoncedBatch, gas: int, fees: Fees
+    ) -> Attempt:
+        call = self.chain.settle_transaction(
+            registration.ledger, registration.datanet_id, nonced.planned.batch, nonced.nonce, gas,
+            fees,
+        )  # fmt: skip
+        raw, tx_hash = self.key.sign_transaction(call)
         return Attempt(tx_hash, raw, fees.max_fee, fees.priority_fee)
+
+    def _cancellation(self, registration: Registration, nonced: NoncedBatch, fees: Fees) -> Attempt:
+        """Coin to ourselves, none of it: spends the nonce for the least gas."""
+        call = self.chain.empty_transfer(registration.ledger, self.key.address, nonced.nonce, fees)
+        raw, tx_hash = self.key.sign_transaction(call)
+        return Attempt(tx_hash, raw, fees.max_fee, fees.priority_fee, purpose=Purpose.CANCEL)
 
     def _send(self, signed: SignedBatch) -> SentBatch:
         self._broadcast(signed)
@@ -262,24 +334,36 @@ class Settler:
     def _look(self, registration: Registration, sent: SentBatch) -> OpenBatch | None:
         """What became of a sent Batch."""
         signed = sent.signed
-        nonced, planned = signed.nonced, signed.nonced.planned
-        ledger, batch = registration.ledger, planned.batch
-        if self.chain.cursor(ledger, registration.datanet_id, "latest") > batch.first:
+        nonced, batch = signed.nonced, signed.nonced.planned.batch
+        if self.chain.cursor(registration.ledger, registration.datanet_id, "latest") > batch.first:
             return self._mined(registration, sent)
-        for attempt in signed.attempts:
-            receipt = self.chain.receipt(attempt.tx_hash)
-            if receipt is not None and not receipt.succeeded:
-                if receipt.block <= self.chain.finalized():
-                    self.journal.give_up_nonce(planned, "the transaction reverted")
-                    return None
-                return sent
-        if self.chain.nonce(nonced.key, self.chain.finalized()) > nonced.nonce:
-            self.journal.give_up_nonce(planned, "its nonce was spent by another transaction")
-            return None
-        waited = self.clock() - (signed.latest.sent_at or 0.0)
-        if nonced.key == self.key.address and waited >= self.pace.resend_seconds:
-            return self._resend(registration, signed)
+        final = self.chain.finalized()
+        if self.chain.nonce(nonced.key, final) > nonced.nonce:
+            return self._spent(sent, final)
+        if any(self.chain.receipt(attempt.tx_hash) for attempt in signed.attempts):
+            return sent  # mined, and changed nothing: wait until that is final
+        if self.clock() - (signed.latest.sent_at or 0.0) < self.pace.resend_seconds:
+            return sent
+        if nonced.key == self.key.address:
+            return self._resend(registration, sent)
+        if self.journal.leader(lease_of(nonced.key), self.clock()) is None:
+            return self._send(signed)  # the least that can be done without its key
         return sent
+
+    def _spent(self, sent: SentBatch, final: int) -> OpenBatch | None:
+        """Its nonce is spent for good, and not on settling it: plan again."""
+        reason = "its nonce was spent by another transaction"
+        for attempt in sent.signed.attempts:
+            receipt = self.chain.receipt(attempt.tx_hash)
+            if receipt is not None:
+                if receipt.block > final:
+                    return sent  # a reorg between two reads: look again
+                self.journal.note_fee(attempt.tx_hash, receipt.fee)
+                reverted = attempt.purpose is Purpose.SETTLE
+                reason = "the transaction reverted" if reverted else "cancelled"
+        log.warning("%s: batch is planned again: %s", sent.signed.nonced.planned.datanet, reason)
+        self.journal.give_up_nonce(sent, reason)
+        return None
 
     def _mined(self, registration: Registration, sent: SentBatch) -> OpenBatch:
         planned = sent.signed.nonced.planned
@@ -301,23 +385,39 @@ class Settler:
         """The transaction that did it: one of ours that succeeded, else somebody else's."""
         for attempt in sent.signed.attempts:
             receipt = self.chain.receipt(attempt.tx_hash)
-            if receipt is not None and receipt.succeeded:
+            if receipt is not None and receipt.succeeded and attempt.purpose is Purpose.SETTLE:
                 return attempt.tx_hash
         return self.chain.settlement_tx(registration.ledger, found.batch_id)
 
-    def _resend(self, registration: Registration, signed: SignedBatch) -> OpenBatch:
-        """The same bytes again, and, where that is within the ceiling, a replacement for more."""
+    def _resend(self, registration: Registration, sent: SentBatch) -> OpenBatch:
+        """The same bytes again and, where that can be paid, a replacement for more: the settlement,
+        or, if that can no longer succeed, an empty transfer that frees the nonce."""
+        signed = sent.signed
+        nonced, planned = signed.nonced, signed.nonced.planned
         self._broadcast(signed)
-        latest, now = signed.latest, self.chain.fees()
-        bumped = Fees(
-            max(now.max_fee, _bumped(latest.max_fee)),
-            max(now.priority_fee, _bumped(latest.priority_fee)),
-        )
-        if bumped.max_fee > self.max_fee:
-            log.warning("%s: fees are above the ceiling; waiting", signed.nonced.planned.datanet)
+        fees = self._fees(planned, nonced.nonce)
+        gas = self._gas_to_settle(registration, sent)
+        refused = self._unaffordable(registration, planned, nonced.nonce, gas or TRANSFER_GAS, fees)
+        if refused is not None:
+            self._hold(planned, refused)
             return self.journal.mark_sent(signed, self.clock())
-        attempt = self._attempt(registration, signed.nonced, bumped)
-        return self.journal.store_attempt(signed.nonced, attempt, signed.attempts)
+        if gas is None:
+            attempt = self._cancellation(registration, nonced, fees)
+        else:
+            attempt = self._settlement(registration, nonced, gas, fees)
+        return self.journal.store_attempt(nonced, attempt, signed.attempts)
+
+    def _gas_to_settle(self, registration: Registration, sent: SentBatch) -> int | None:
+        """None where the Batch is being cancelled, or must be now."""
+        planned = sent.signed.nonced.planned
+        if sent.signed.latest.purpose is Purpose.CANCEL:
+            return None
+        try:
+            return self._settle_gas(registration, planned)
+        except Reverted as refusal:
+            reason = f"{refusal.name}: {refusal.what_to_do}"
+            log.warning("%s: cancelling the transaction: %s", planned.datanet, reason)
+            return None
 
     def _finish(self, registration: Registration, mined: MinedBatch) -> OpenBatch | None:
         """Final, undone, or still waiting."""
@@ -332,6 +432,7 @@ class Settler:
                         f"batch {first} of {planned.datanet} is final with other content",
                         "run footnote audit",
                     )
+                self._note_fee(mined)
                 self.journal.mark_final(mined)
                 log.info("%s: batch %d..%d is final", planned.datanet, first, planned.batch.last)
                 return None
@@ -340,6 +441,17 @@ class Settler:
             self.journal.mark_unmined(mined)
             return None
         return mined
+
+    def _note_fee(self, mined: MinedBatch) -> None:
+        """Note what settling cost; nothing where somebody else paid."""
+        receipt = self.chain.receipt(mined.tx_hash) if mined.tx_hash else None
+        if mined.tx_hash and receipt:
+            self.journal.note_fee(mined.tx_hash, receipt.fee)
+
+
+def lease_of(key: Address) -> str:
+    """The name under which the worker that settles with ``key`` leads."""
+    return f"settle:{format_address(key)}"
 
 
 def _bumped(fee: int) -> int:

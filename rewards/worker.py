@@ -5,6 +5,7 @@ One Datanet never holds up another: what goes wrong with one is logged and tried
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
@@ -19,7 +20,7 @@ from rewards.journal.journal import Journal
 from rewards.keys import read_key
 from rewards.ledger import Ledger, Registration
 from rewards.queue import WakeUps, wake_ups
-from rewards.settler import Alarm, Pace, Settler
+from rewards.settler import Alarm, Pace, Settler, Spending, lease_of
 
 log = logging.getLogger(__name__)
 
@@ -40,16 +41,42 @@ class Worker:
     settler: Settler
     wake_ups: WakeUps
     poll_seconds: float
+    lease_seconds: float = 10.0
+    name: str = "worker"
     _asked: dict[bytes, float] = field(default_factory=dict)
+    _led: bool | None = None
+    _leading_until: float = 0.0
 
     def run(self, stop: threading.Event) -> None:
-        """Until ``stop`` is set; a step that runs is finished first."""
+        """Until ``stop`` is set; a step that runs is finished first. Of several workers with one
+        key one leads, and another takes over where that one stops."""
         while not stop.is_set():
-            busy = self.pass_once()
+            busy = self._leads() and self.pass_once()
             if busy:
                 stop.wait(BUSY_SECONDS)
             else:
                 self._wait(stop)
+        with contextlib.suppress(FootnoteError):
+            self.settler.journal.stop_leading(self._lease, self.name)
+
+    @property
+    def _lease(self) -> str:
+        return lease_of(self.settler.key.address)
+
+    def _leads(self) -> bool:
+        """Whether this worker is the one to work now."""
+        now = self.settler.clock()
+        if self.lease_seconds / 2 < self._leading_until - now <= self.lease_seconds:
+            return True
+        try:
+            leads = self.settler.journal.lead(self._lease, self.name, self.lease_seconds, now)
+        except FootnoteError as error:
+            log.warning("%s: %s", error.what, error.what_to_do)
+            return False
+        if leads != self._led:
+            log.info("this worker leads" if leads else "another worker leads")
+        self._led, self._leading_until = leads, now + self.lease_seconds if leads else 0.0
+        return leads
 
     def pass_once(self) -> bool:
         """Look at every Datanet once; whether any Batch is on its way."""
@@ -60,7 +87,7 @@ class Worker:
             log.warning("%s: %s", error.what, error.what_to_do)
             return False
         busy = False
-        for registration in registrations:
+        for registration in self._in_order(registrations):
             if registration.ledger.ledger_id not in live:
                 continue
             try:
@@ -77,6 +104,15 @@ class Worker:
             going = opened is not None and getattr(opened, "held", None) is None
             busy = busy or moved or going
         return busy
+
+    def _in_order(self, registrations: list[Registration]) -> list[Registration]:
+        """Those that own the lowest nonces first: what waits behind a nonce cannot go before it."""
+        journal, key = self.settler.journal, self.settler.key.address
+        nonces = journal.in_flight(key) if registrations else {}
+        none = 2**63
+        return sorted(
+            registrations, key=lambda r: nonces.get((r.ledger.ledger_id, r.datanet), none)
+        )
 
     def _live_ledgers(self) -> set[bytes]:
         """The Ledgers that this very chain holds. Into one that it can never hold nothing is issued
@@ -169,11 +205,17 @@ def build_worker(settings: Settings) -> Worker:
         chain,
         key,
         Pace(settings.batch_age_seconds, settings.idle_batch_age_seconds, settings.resend_seconds),
-        chain.max_fee,
+        Spending(chain.max_fee, settings.max_daily_fees_wei),
         crash_point=_crash_point,
     )
     consumer = f"{socket.gethostname()}-{os.getpid()}"
-    return Worker(settler, wake_ups(settings.redis_url, consumer), settings.poll_seconds)
+    return Worker(
+        settler,
+        wake_ups(settings.redis_url, consumer),
+        settings.poll_seconds,
+        settings.lease_seconds,
+        consumer,
+    )
 
 
 def _crash_point(name: str) -> None:

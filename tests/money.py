@@ -33,7 +33,7 @@ from rewards.keys import Key, create_key, read_key
 from rewards.ledger import Ledger, Registration
 from rewards.policy import Policy
 from rewards.record import Recorder
-from rewards.settler import Pace, Settler
+from rewards.settler import Pace, Settler, Spending
 
 MODEL = Definition({"kind": "extractive", "version": 1})
 VERIFIER = Definition({"kind": "verifier", "version": 1})
@@ -189,7 +189,11 @@ class Place:
     def settler(self, journal: Journal | None = None, key: Key | None = None) -> Settler:
         chain = self.pool.chain
         return Settler(
-            journal or self.journal, chain, key or self.distributor, Pace(0, 0, 1), chain.max_fee
+            journal or self.journal,
+            chain,
+            key or self.distributor,
+            Pace(0, 0, 1),
+            Spending(chain.max_fee),
         )
 
     def settle(self) -> bool:
@@ -216,6 +220,7 @@ class Place:
             "BATCH_AGE_SECONDS": "0",
             "POLL_SECONDS": "0.2",
             "RESEND_SECONDS": "1",
+            "LEASE_SECONDS": "1",
         }
 
 

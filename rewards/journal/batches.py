@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from footnote.addresses import Address
-from footnote.errors import Broken, NotFound
+from footnote.errors import NotFound
 from rewards.batch import (
     Attempt,
     Batch,
@@ -20,10 +20,11 @@ from rewards.batch import (
     OpenBatch,
     Payout,
     PlannedBatch,
+    Purpose,
     SentBatch,
     SignedBatch,
 )
-from rewards.journal.records import StoredBatch
+from rewards.journal.records import Overtaken, StoredBatch
 from rewards.journal.store import Store
 from rewards.journal.tables import attempts, batches, receipts
 
@@ -108,60 +109,119 @@ class Batches(Store):
             )
             return None if row is None else _at_stage(connection, row)
 
+    def in_flight(self, key: Address) -> dict[tuple[bytes, str], int]:
+        """The nonces that Batches of ``key`` own and that may still be unspent, by Ledger and
+        Datanet."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                sa.select(batches.c.ledger_id, batches.c.datanet, batches.c.nonce).where(
+                    batches.c.key == key, batches.c.stage.in_(_IN_FLIGHT)
+                )
+            )
+            return {(row.ledger_id, row.datanet): row.nonce for row in rows}
+
+    def fees_tried(self, key: Address, ledger_id: bytes, nonce: int) -> tuple[int, int]:
+        """The highest fees signed so far for a nonce, whatever for: (max fee, priority fee)."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                sa.select(attempts.c.max_fee, attempts.c.priority_fee).where(
+                    attempts.c.key == key,
+                    attempts.c.ledger_id == ledger_id,
+                    attempts.c.nonce == nonce,
+                )
+            ).all()
+        return (
+            max((int(row.max_fee) for row in rows), default=0),
+            max((int(row.priority_fee) for row in rows), default=0),
+        )
+
+    def fees_paid(self, ledger_id: bytes, key: Address | None = None, since: float = 0) -> int:
+        """Wei that transactions cost which were sent after ``since`` and are mined."""
+        query = sa.select(attempts.c.fee_paid).where(
+            attempts.c.ledger_id == ledger_id,
+            attempts.c.fee_paid.is_not(None),
+            attempts.c.sent_at >= since,
+        )
+        if key is not None:
+            query = query.where(attempts.c.key == key)
+        with self._reading() as connection:
+            return sum(int(fee) for fee in connection.execute(query).scalars())
+
+    def note_fee(self, tx_hash: bytes, fee: int) -> None:
+        """Note what a transaction cost, in wei."""
+        with self._writing() as connection:
+            connection.execute(
+                attempts.update().where(attempts.c.tx_hash == tx_hash).values(fee_paid=str(fee))
+            )
+
+    # Transitions. Each is one compare-and-set: ``Overtaken`` where another worker was first.
+
     def plan(self, planned: PlannedBatch) -> PlannedBatch:
         """Store a plan, in place of an earlier one that owns no nonce yet."""
         with self._writing() as connection:
-            where = sa.and_(
-                batches.c.ledger_id == planned.ledger_id,
-                batches.c.datanet == planned.datanet,
-                batches.c.stage == "planned",
+            datanet = sa.and_(
+                batches.c.ledger_id == planned.ledger_id, batches.c.datanet == planned.datanet
             )
-            connection.execute(batches.delete().where(where))
+            connection.execute(batches.delete().where(datanet, batches.c.stage == "planned"))
+            settled_to = connection.execute(
+                sa.select(sa.func.max(batches.c.last) + 1).where(datanet)
+            ).scalar()
+            if (settled_to or 0) != planned.batch.first:
+                raise Overtaken
             connection.execute(batches.insert().values(**_batch_values(planned), stage="planned"))
         return planned
 
     def adopt(self, planned: PlannedBatch, tx_hash: bytes | None) -> MinedBatch:
-        """Store a Batch that the chain holds already, in place of any plan of ours."""
+        """Store a Batch that the chain holds already, in place of any open one of ours."""
         with self._writing() as connection:
-            connection.execute(
-                batches.delete().where(
-                    batches.c.ledger_id == planned.ledger_id,
-                    batches.c.datanet == planned.datanet,
-                    batches.c.stage != "final",
-                )
+            datanet = sa.and_(
+                batches.c.ledger_id == planned.ledger_id, batches.c.datanet == planned.datanet
             )
+            connection.execute(batches.delete().where(datanet, batches.c.stage != "final"))
+            settled_to = connection.execute(
+                sa.select(sa.func.max(batches.c.last) + 1).where(datanet)
+            ).scalar()
+            if (settled_to or 0) != planned.batch.first:
+                raise Overtaken
             connection.execute(
                 batches.insert().values(**_batch_values(planned), stage="mined", tx_hash=tx_hash)
             )
         return MinedBatch(planned, None, tx_hash)
 
     def hold(self, planned: PlannedBatch, reason: str | None) -> None:
-        """Note why a plan cannot go on, or that it can again."""
-        self._update(planned, held=reason)
+        """Note why a Batch cannot go on, at whatever stage, or that it can again."""
+        with self._writing() as connection:
+            connection.execute(
+                batches.update()
+                .where(batches.c.batch_id == planned.batch_id, batches.c.stage != "final")
+                .values(held=reason)
+            )
 
     def take_nonce(self, planned: PlannedBatch, key: Address, nonce: int) -> NoncedBatch | None:
         """Give ``planned`` a nonce, unless another Batch of ``key`` is in flight: then None."""
-        try:
-            with self._writing() as connection:
-                busy = connection.execute(
-                    sa.select(batches.c.batch_id).where(
-                        batches.c.key == key,
-                        batches.c.ledger_id == planned.ledger_id,
-                        batches.c.stage.in_(["nonced", "signed", "sent"]),
-                    )
-                ).first()
-                if busy:
-                    return None
-                taken = connection.execute(
-                    batches.update()
-                    .where(batches.c.batch_id == planned.batch_id, batches.c.stage == "planned")
-                    .values(stage="nonced", key=key, nonce=nonce, held=None)
+        with self._writing() as connection:
+            busy = connection.execute(
+                sa.select(batches.c.batch_id).where(
+                    batches.c.key == key,
+                    batches.c.ledger_id == planned.ledger_id,
+                    # a mined Batch owns its nonce still: then the chain's answer was old
+                    batches.c.stage.in_(_IN_FLIGHT) | (batches.c.nonce == nonce),
                 )
-                if taken.rowcount != 1:
-                    return None
-        except Broken:
-            return None  # (key, Ledger, nonce) is owned by a mined Batch
-        return NoncedBatch(planned, key, nonce)
+            ).first()
+            if busy:
+                return None
+            _advance(
+                connection, planned, "planned", stage="nonced", key=key, nonce=nonce, held=None
+            )
+        return NoncedBatch(replace(planned, held=None), key, nonce)
+
+    def release_nonce(self, nonced: NoncedBatch, reason: str) -> PlannedBatch:
+        """Give back a nonce for which nothing was signed, so that nobody ever saw it."""
+        with self._writing() as connection:
+            _advance(
+                connection, nonced, "nonced", stage="planned", key=None, nonce=None, held=reason
+            )
+        return replace(nonced.planned, held=reason)
 
     def store_attempt(
         self, nonced: NoncedBatch, attempt: Attempt, earlier: Sequence[Attempt] = ()
@@ -169,6 +229,10 @@ class Batches(Store):
         """Keep signed bytes before anybody sees them."""
         planned = nonced.planned
         with self._writing() as connection:
+            _advance(connection, nonced, "sent" if earlier else "nonced", stage="signed")
+            stored = connection.execute(_attempts(planned.batch_id, nonced.nonce)).all()
+            if [row.tx_hash for row in stored] != [one.tx_hash for one in earlier]:
+                raise Overtaken
             connection.execute(
                 attempts.insert().values(
                     tx_hash=attempt.tx_hash,
@@ -180,49 +244,74 @@ class Batches(Store):
                     raw=attempt.raw,
                     max_fee=str(attempt.max_fee),
                     priority_fee=str(attempt.priority_fee),
+                    purpose=attempt.purpose.value,
                 )
             )
-            connection.execute(_unless_final(planned).values(stage="signed"))
         return SignedBatch(nonced, (*earlier, attempt))
 
     def mark_sent(self, signed: SignedBatch, at: float) -> SentBatch:
         with self._writing() as connection:
+            _advance(connection, signed.nonced, "signed", "sent", stage="sent")
             connection.execute(
                 attempts.update()
                 .where(attempts.c.tx_hash == signed.latest.tx_hash)
                 .values(sent_at=at)
             )
-            connection.execute(_unless_final(signed.nonced.planned).values(stage="sent"))
         latest = replace(signed.latest, sent_at=at)
         return SentBatch(replace(signed, attempts=(*signed.attempts[:-1], latest)))
 
     def mark_mined(self, sent: SentBatch, tx_hash: bytes | None) -> MinedBatch:
         planned = sent.signed.nonced.planned
-        self._update(planned, stage="mined", tx_hash=tx_hash)
+        with self._writing() as connection:
+            _advance(
+                connection, sent.signed.nonced, "sent", stage="mined", tx_hash=tx_hash, held=None
+            )
         return MinedBatch(planned, sent, tx_hash)
 
     def mark_unmined(self, mined: MinedBatch) -> None:
         """A reorg undid it: back to sent, or, where its bytes are not ours, to a plan."""
-        self._update(mined.planned, stage="sent" if mined.sent else "planned", tx_hash=None)
+        with self._writing() as connection:
+            stage = "sent" if mined.sent else "planned"
+            _advance(connection, mined.planned, "mined", stage=stage, tx_hash=None)
 
     def mark_final(self, mined: MinedBatch) -> FinalBatch:
-        self._update(mined.planned, stage="final", held=None)
+        with self._writing() as connection:
+            _advance(connection, mined.planned, "mined", stage="final", held=None)
         return FinalBatch(mined.planned, mined.tx_hash)
 
-    def give_up_nonce(self, planned: PlannedBatch, reason: str) -> None:
-        """Its nonce was spent on something that changed nothing, for good: back to a plan."""
-        self._update(planned, stage="planned", key=None, nonce=None, held=reason)
-
-    def _update(self, planned: PlannedBatch, **values: Any) -> None:
+    def give_up_nonce(self, sent: SentBatch, reason: str) -> None:
+        """Its nonce was spent, for good, on something that changed nothing: back to a plan."""
         with self._writing() as connection:
-            connection.execute(_unless_final(planned).values(**values))
+            _advance(
+                connection, sent.signed.nonced, "sent",
+                stage="planned", key=None, nonce=None, held=reason,
+            )  # fmt: skip
 
 
-def _unless_final(planned: PlannedBatch) -> sa.Update:
-    """A change of a Batch that leaves a final one alone: what a slow worker read before another one
-    finished must not open it again."""
-    return batches.update().where(
-        batches.c.batch_id == planned.batch_id, batches.c.stage != "final"
+_IN_FLIGHT = ("nonced", "signed", "sent")
+
+
+def _advance(
+    connection: Connection, batch: PlannedBatch | NoncedBatch, *stages: str, **values: Any
+) -> None:
+    """Change a Batch that is at one of ``stages`` still, with the nonce that it had.
+
+    Raises:
+        Overtaken: it is not, for another worker was faster.
+    """
+    planned = batch.planned if isinstance(batch, NoncedBatch) else batch
+    where = [batches.c.batch_id == planned.batch_id, batches.c.stage.in_(stages)]
+    if isinstance(batch, NoncedBatch):
+        where += [batches.c.key == batch.key, batches.c.nonce == batch.nonce]
+    if connection.execute(batches.update().where(*where).values(**values)).rowcount != 1:
+        raise Overtaken
+
+
+def _attempts(batch_id: bytes, nonce: int) -> sa.Select[Any]:
+    return (
+        sa.select(attempts)
+        .where(attempts.c.batch_id == batch_id, attempts.c.nonce == nonce)
+        .order_by(attempts.c.position)
     )
 
 
@@ -273,16 +362,13 @@ def _at_stage(connection: Connection, row: RowMapping) -> OpenBatch:
     nonced = NoncedBatch(planned, Address(row["key"]), row["nonce"])
     if row["stage"] == "nonced":
         return nonced
-    stored = connection.execute(
-        sa.select(attempts)
-        .where(attempts.c.batch_id == row["batch_id"], attempts.c.nonce == row["nonce"])
-        .order_by(attempts.c.position)
-    )
     signed = SignedBatch(
         nonced,
         tuple(
-            Attempt(a.tx_hash, a.raw, int(a.max_fee), int(a.priority_fee), a.sent_at)
-            for a in stored
+            Attempt(
+                a.tx_hash, a.raw, int(a.max_fee), int(a.priority_fee), a.sent_at, Purpose(a.purpose)
+            )
+            for a in connection.execute(_attempts(row["batch_id"], row["nonce"]))
         ),
     )
     if row["stage"] == "signed":

@@ -77,3 +77,7 @@ class AlreadyAnswered(Exception):
     def __init__(self, answer_id: str) -> None:
         super().__init__(answer_id)
         self.answer_id = answer_id
+
+
+class Overtaken(Exception):
+    """Another worker changed the Batch first: what was read of it is old. Read it again."""

@@ -13,7 +13,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, make_url
 
 from footnote.errors import Broken, Misconfigured, StorageFull, Unavailable
-from rewards.journal.tables import SCHEMA_VERSION, meta, metadata
+from rewards.journal.tables import SCHEMA_VERSION, attempts, leases, meta, metadata
 
 
 @contextmanager
@@ -45,8 +45,10 @@ class Store:
                 connection.execute(
                     meta.insert().values(name="schema_version", value=str(SCHEMA_VERSION))
                 )
-            elif int(known) != SCHEMA_VERSION:
-                raise Broken("the journal has another schema", "use the Footnote that wrote it")
+            elif int(known) > SCHEMA_VERSION:
+                raise Broken("the journal is of a newer Footnote", "use the Footnote that wrote it")
+            elif int(known) < SCHEMA_VERSION:
+                _migrate(connection, int(known))
 
     def close(self) -> None:
         self._engine.dispose()
@@ -55,6 +57,29 @@ class Store:
         """Raise unless a transaction can be committed now: only a write finds a full disk."""
         with self._writing() as connection:
             replace_row(connection, meta, {"name": "checked"}, {"value": str(int(time.time()))})
+
+    def lead(self, name: str, holder: str, seconds: float, now: float) -> bool:
+        """Take or keep a lease until ``seconds`` from ``now``; False while another holds it. It
+        saves work and guards nothing: clocks jump."""
+        with self._writing() as connection:
+            found = connection.execute(sa.select(leases).where(leases.c.name == name)).first()
+            if found and found.holder != holder and now < found.until <= now + seconds:
+                return False
+            values = {"holder": holder, "until": now + seconds}
+            replace_row(connection, leases, {"name": name}, values)
+            return True
+
+    def stop_leading(self, name: str, holder: str) -> None:
+        with self._writing() as connection:
+            connection.execute(
+                leases.delete().where(leases.c.name == name, leases.c.holder == holder)
+            )
+
+    def leader(self, name: str, now: float) -> str | None:
+        """Who holds a lease now."""
+        with self._reading() as connection:
+            found = connection.execute(sa.select(leases).where(leases.c.name == name)).first()
+        return found.holder if found and now < found.until else None
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
@@ -69,6 +94,14 @@ class Store:
             connection.execution_options(writing=True).begin(),
         ):
             yield connection
+
+
+def _migrate(connection: Connection, known: int) -> None:
+    """Bring a journal of an older schema up to this one; new tables are there already."""
+    for column in ("purpose", "fee_paid") if known == 1 else ():
+        added = sa.schema.CreateColumn(attempts.c[column]).compile(dialect=connection.dialect)
+        connection.execute(sa.text(f"ALTER TABLE attempts ADD COLUMN {added}"))
+    replace_row(connection, meta, {"name": "schema_version"}, {"value": str(SCHEMA_VERSION)})
 
 
 def _engine(url: str) -> Engine:

@@ -5,7 +5,10 @@ policies, definitions                        what hashes in receipts stand for
 heads ──► receipts ──► lines                 one chain of receipts per Datanet and Ledger
 answers, idempotency                         what was said, to whom it may be said again
 spending                                     what a UTC day owes already
-batches ──► attempts                         what is on its way to the chain
+batches ──► attempts                         what is on its way to the chain, and its fees
+leases                                       which worker leads
+abandoned                                    numbers whose receipts were lost for good
+versions                                     which snapshots are published on chain
 claims                                       what accounts have withdrawn, in final blocks
 """
 
@@ -16,7 +19,7 @@ import sqlalchemy as sa
 from footnote.ids import ZERO_HASH
 
 NO_LEDGER = ZERO_HASH
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = sa.MetaData()
 _Hash = sa.LargeBinary(32)
@@ -141,10 +144,38 @@ attempts = sa.Table(
     sa.Column("max_fee", _Amount, nullable=False),
     sa.Column("priority_fee", _Amount, nullable=False),
     sa.Column("sent_at", sa.Float),
+    sa.Column("purpose", sa.String, nullable=False, server_default="settle"),
+    sa.Column("fee_paid", _Amount),
 )  # fmt: skip
 claims = sa.Table(
     "claims", metadata,
     sa.Column("ledger_id", _Hash, primary_key=True),
     sa.Column("account", sa.LargeBinary(20), primary_key=True),  # empty: the block scanned last
     sa.Column("amount", _Amount, nullable=False),
+)  # fmt: skip
+leases = sa.Table(
+    "leases", metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("holder", sa.String, nullable=False),
+    sa.Column("until", sa.Float, nullable=False),
+)  # fmt: skip
+abandoned = sa.Table(
+    "abandoned", metadata,
+    sa.Column("ledger_id", _Hash, primary_key=True),
+    sa.Column("datanet", sa.String, primary_key=True),
+    sa.Column("first", sa.BigInteger, primary_key=True),
+    sa.Column("last", sa.BigInteger, nullable=False),
+    sa.Column("previous", _Hash, nullable=False),
+    sa.Column("digest", _Hash, nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+)  # fmt: skip
+versions = sa.Table(
+    "versions", metadata,
+    sa.Column("ledger_id", _Hash, primary_key=True),
+    sa.Column("datanet", sa.String, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("snapshot_id", _Hash, nullable=False),
+    sa.Column("content_root", _Hash, nullable=False),
+    sa.Column("uri", sa.String, nullable=False),
+    sa.Column("tx_hash", _Hash, nullable=False),
 )  # fmt: skip

@@ -31,7 +31,7 @@ from rewards.batch import (
     batch_of,
 )
 from rewards.journal.journal import Journal
-from rewards.journal.records import Retry, StoredReceipt
+from rewards.journal.records import Overtaken, Retry, StoredReceipt
 from rewards.keys import recover
 from rewards.ledger import Ledger, Registration, SignerTerm
 from rewards.owed import Spent
@@ -383,10 +383,30 @@ def test_a_restart_goes_on_where_it_was(
     reopened.close()
 
 
-def test_another_schema_is_refused(journal: Journal, tmp_path: Path) -> None:
+def test_a_journal_of_the_first_schema_is_brought_up_to_date(
+    journal: Journal, tmp_path: Path
+) -> None:
+    with journal._writing() as connection:
+        for table in ("leases", "abandoned", "versions"):
+            connection.execute(sa.text(f"DROP TABLE {table}"))
+        for column in ("purpose", "fee_paid"):
+            connection.execute(sa.text(f"ALTER TABLE attempts DROP COLUMN {column}"))
+        connection.execute(sa.text("UPDATE meta SET value = '1' WHERE name = 'schema_version'"))
+    for _ in range(2):
+        newer = journal_at(tmp_path)
+        assert newer.lead("settle", "me", 10, 0)
+        with newer._reading() as connection:
+            connection.execute(sa.text("SELECT purpose, fee_paid FROM attempts"))
+            version = connection.execute(
+                sa.text("SELECT value FROM meta WHERE name = 'schema_version'")
+            ).scalar()
+        assert version == "2"
+
+
+def test_a_newer_schema_is_refused(journal: Journal, tmp_path: Path) -> None:
     with journal._writing() as connection:
         connection.execute(sa.text("UPDATE meta SET value = '99'"))
-    with pytest.raises(Broken, match="another schema"):
+    with pytest.raises(Broken, match="newer Footnote"):
         journal_at(tmp_path)
 
 
@@ -579,10 +599,11 @@ def test_a_key_has_one_transaction_in_flight(journal: Journal, recorder: Recorde
     nonced = journal.take_nonce(first, address(60), 7)
     assert nonced is not None
     assert journal.take_nonce(other, address(60), 8) is None
-    assert journal.take_nonce(other, address(61), 7) is not None, "another key is free"
+    taken = journal.take_nonce(other, address(61), 7)
+    assert taken is not None, "another key is free"
     sent = journal.mark_sent(journal.store_attempt(nonced, ATTEMPT), 1.0)
     journal.mark_mined(sent, ATTEMPT.tx_hash)
-    journal.give_up_nonce(other, "x")
+    journal.release_nonce(taken, "x")
     assert journal.take_nonce(other, address(60), 7) is None, "7 is that of a mined batch"
     assert journal.take_nonce(other, address(60), 8) is not None
 
@@ -591,7 +612,8 @@ def test_a_batch_takes_its_nonce_once(journal: Journal, recorder: Recorder) -> N
     recorder.record(paying())
     planned = journal.plan(planned_batch(journal))
     assert journal.take_nonce(planned, address(60), 7) is not None
-    assert journal.take_nonce(planned, address(61), 7) is None
+    with pytest.raises(Overtaken):
+        journal.take_nonce(planned, address(61), 7)
 
 
 def test_a_plan_gives_way_to_a_longer_one(journal: Journal, recorder: Recorder) -> None:
@@ -613,11 +635,22 @@ def test_a_final_batch_never_goes_back(journal: Journal, recorder: Recorder) -> 
     sent = journal.mark_sent(signed, 1.0)
     mined = journal.mark_mined(sent, ATTEMPT.tx_hash)
     journal.mark_final(mined)
-    journal.store_attempt(nonced, BUMPED)
-    journal.mark_sent(signed, 2.0)
-    journal.mark_mined(sent, BUMPED.tx_hash)
-    journal.mark_unmined(mined)
-    journal.give_up_nonce(planned, "reverted")
+    late: list[Callable[[], object]] = [
+        lambda: journal.plan(planned),
+        lambda: journal.adopt(planned, BUMPED.tx_hash),
+        lambda: journal.take_nonce(planned, address(60), 8),
+        lambda: journal.release_nonce(nonced, "refused"),
+        lambda: journal.store_attempt(nonced, BUMPED),
+        lambda: journal.store_attempt(nonced, BUMPED, signed.attempts),
+        lambda: journal.mark_sent(signed, 2.0),
+        lambda: journal.mark_mined(sent, BUMPED.tx_hash),
+        lambda: journal.mark_unmined(mined),
+        lambda: journal.give_up_nonce(sent, "reverted"),
+        lambda: journal.mark_final(mined),
+    ]
+    for change in late:
+        with pytest.raises(Overtaken):
+            change()
     journal.hold(planned, "paused")
     (batch,) = journal.batches(LEDGER_ID)
     assert (batch.stage, batch.tx_hash, batch.held) == ("final", ATTEMPT.tx_hash, None)

@@ -30,7 +30,7 @@ from rewards.keys import Key
 from rewards.ledger import Ledger
 from rewards.queue import Polling, RedisWakeUps, WakeUps
 from rewards.record import with_live_status
-from rewards.settler import Alarm, Pace, Settler
+from rewards.settler import Alarm, Pace, Settler, Spending
 from rewards.worker import Worker
 from tests.behaviour.test_chain import settle as settle_directly
 from tests.conftest import rpc, start_chain
@@ -626,10 +626,15 @@ def test_a_transaction_that_is_late_is_replaced_for_more_with_the_same_nonce(
 def test_fees_never_rise_above_the_ceiling(no_mining: Place) -> None:
     at = no_mining
     at.record(1)
-    settler = replace(at.settler(), pace=Pace(0, 0, 60), max_fee=1)
+    fees = at.pool.chain.fees()
+    spending = Spending(fees.max_fee + fees.max_fee // 10)
+    settler = replace(at.settler(), pace=Pace(0, 0, 60), spending=spending)
     for round_ in range(3):
         later(settler, 61 * round_).settle(at.registration)
     assert len(attempts(at)) == 1
+    (batch,) = at.journal.batches(at.ledger_id)
+    assert batch.held
+    assert "FeeCeiling" in batch.held
     rpc(at.pool.url, "evm_mine")
     at.settle()
     assert_paid_exactly(at)

@@ -15,7 +15,8 @@ from footnote.model import Question
 from footnote.settings import Settings, read_settings
 from rag.datanets import datanet_names, published_folder
 from rag.documents import Texts
-from rewards.commands import chain_or_none, verify_file
+from rewards.commands.common import chain_or_none
+from rewards.commands.proof import verify_file
 from rewards.verify import TextOf
 
 

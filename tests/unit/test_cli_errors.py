@@ -22,7 +22,7 @@ from footnote.errors import (
     StorageFull,
     Unavailable,
 )
-from rewards.commands import _units
+from rewards.commands.setup import _units
 from rewards.keys import create_key
 
 

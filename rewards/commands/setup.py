@@ -1,13 +1,9 @@
-"""The commands of money: keys, deploy, register, fund, policy, worker, audit, verify."""
+"""The commands that set payment up: key, deploy, register, fund, policy."""
 
 from __future__ import annotations
 
 import json
-import logging
 import secrets
-import signal
-import sys
-import threading
 import tomllib
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
@@ -16,39 +12,16 @@ from typing import Any
 
 import click
 
-from footnote import strict_json
 from footnote.addresses import ZERO_ADDRESS, Address, format_address, parse_address
-from footnote.errors import Broken, Invalid, Misconfigured, NotFound, Unavailable
+from footnote.errors import Broken, Invalid, Misconfigured, NotFound
 from footnote.ids import datanet_id
-from footnote.settings import Settings, read_settings
-from rewards.audit import audit
+from footnote.settings import read_settings
 from rewards.chain import EvmChain
+from rewards.commands.common import chain_of, owner_key, say
 from rewards.journal.journal import Journal
-from rewards.keys import Key, create_key, read_key
+from rewards.keys import create_key
 from rewards.ledger import Ledger, Registration, SignerTerm
 from rewards.policy import policy_from
-from rewards.verify import TextOf, verify_receipt
-from rewards.worker import build_worker
-
-
-def _chain(settings: Settings) -> EvmChain:
-    if settings.rpc_url is None:
-        raise Misconfigured("no chain is set up", "set FOOTNOTE_RPC_URL")
-    return EvmChain(
-        settings.rpc_url, confirmations=settings.confirmations, max_fee_gwei=settings.max_fee_gwei
-    )
-
-
-def _owner_key(settings: Settings) -> Key:
-    if settings.owner_keystore is None:
-        raise Misconfigured("no owner's key is set up", "set FOOTNOTE_OWNER_KEYSTORE")
-    return read_key(
-        settings.owner_keystore, settings.owner_passphrase_file, "FOOTNOTE_OWNER_KEYSTORE"
-    )
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)
 
 
 @click.group()
@@ -86,7 +59,7 @@ def deploy(token: str | None, admin_delay_days: int) -> None:
     """
     settings = read_settings()
     address = parse_address(token) if token else ZERO_ADDRESS
-    ledger = _chain(settings).deploy(_owner_key(settings), address, admin_delay_days * 86_400, _say)
+    ledger = chain_of(settings).deploy(owner_key(settings), address, admin_delay_days * 86_400, say)
     Journal(settings.journal).add_ledger(ledger)
     click.echo(json.dumps({"ledger_id": "0x" + ledger.ledger_id.hex(), **ledger.as_json()}))
 
@@ -126,25 +99,25 @@ def register(datanet: str, signer_text: str | None, distributor_text: str | None
     )
     if signer == distributor:
         raise Invalid("signer and distributor are one account", "use two keys")
-    journal, chain, owner = Journal(settings.journal), _chain(settings), _owner_key(settings)
+    journal, chain, owner = Journal(settings.journal), chain_of(settings), owner_key(settings)
     ledger = _newest_ledger(journal, chain)
     registration = journal.registration(datanet)
     if registration is None or registration.ledger.ledger_id != ledger.ledger_id:
         salt = secrets.token_bytes(32)
         identity = datanet_id(ledger.chain_id, ledger.registry, owner.address, salt)
-        _say("creating the Datanet")
+        say("creating the Datanet")
         waiting = [chain.create_datanet(owner, ledger, salt, uri)]
         terms: tuple[SignerTerm, ...] = ()
         chain.wait_mined(waiting[0])
     else:
         identity, terms, waiting = registration.datanet_id, registration.signers, []
     if not chain.is_distributor(ledger, identity, distributor):
-        _say("naming the distributor")
+        say("naming the distributor")
         waiting.append(chain.set_distributor(owner, ledger, identity, distributor))
     if chain.signer_term(ledger, identity, signer) is None:
-        _say("adding the receipt signer")
+        say("adding the receipt signer")
         waiting.append(chain.add_signer(owner, ledger, identity, signer))
-    _say("waiting until that is final")
+    say("waiting until that is final")
     for transaction in waiting:
         chain.wait_final(transaction)
     term = chain.signer_term(ledger, identity, signer)
@@ -186,12 +159,12 @@ def _address_of(text: str | None, keystore: Path | None, named: str) -> Address:
 def fund(datanet: str, amount: str, base_units: bool) -> None:
     """Put AMOUNT tokens from the owner's account into DATANET's pool."""
     settings = read_settings()
-    journal, chain = Journal(settings.journal), _chain(settings)
+    journal, chain = Journal(settings.journal), chain_of(settings)
     registration = journal.registration(datanet)
     if registration is None:
         raise NotFound(f"{datanet} is not registered", "run footnote register")
     units = _units(amount, 0 if base_units else chain.decimals(registration.ledger))
-    tx_hash = chain.fund(_owner_key(settings), registration.ledger, registration.datanet_id, units)
+    tx_hash = chain.fund(owner_key(settings), registration.ledger, registration.datanet_id, units)
     chain.wait_final(tx_hash)
     funds = chain.funds(registration.ledger, registration.datanet_id)
     click.echo(
@@ -229,69 +202,3 @@ def policy(datanet: str, file: Path | None) -> None:
         journal.set_policy(datanet, policy_from(table))
     definition = journal.policy(datanet).definition
     click.echo(json.dumps({"policy_id": "0x" + definition.definition_id.hex(), **definition.body}))
-
-
-@click.command()
-@click.option("--once", is_flag=True, help="Settle what is due, wait until it is final, and end.")
-def worker(once: bool) -> None:
-    """Settle what receipts owe, for ever.
-
-    Uses FOOTNOTE_RPC_URL, FOOTNOTE_DISTRIBUTOR_KEYSTORE and, to be woken at once,
-    FOOTNOTE_REDIS_URL. It may be killed and started again at any moment.
-    """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    running = build_worker(read_settings())
-    _say(f"worker {format_address(running.settler.key.address)} is running")
-    if once:
-        running.settler.chain.identity()  # nothing would be settled, and nobody told
-        while running.pass_once() and not stop.wait(0.3):
-            pass
-    else:
-        running.run(stop)
-
-
-@click.command("audit")
-@click.option("--json", "as_json", is_flag=True, help="Print the audit as JSON.")
-def audit_command(as_json: bool) -> None:
-    """Compare journal and chain, batch by batch and address by address; exit 70 on a difference."""
-    settings = read_settings()
-    found = audit(Journal(settings.journal), _chain(settings))
-    if as_json:
-        click.echo(json.dumps(found.as_json()))
-    else:
-        click.echo(
-            f"{found.batches} batches with {found.receipts} receipts: owed {found.owed}, "
-            f"settled {found.settled}, credited {found.credited}, difference {found.difference}"
-        )
-        for difference in found.differences:
-            click.echo(f"  {difference}")
-    if found.differences:
-        sys.exit(Broken.exit_code)
-
-
-def verify_file(file: Path, text_of: TextOf, chain: EvmChain | None, *, offline: bool) -> None:
-    """Print every check of a saved receipt; raises where it is false or stays unchecked."""
-    try:
-        saved = strict_json.loads(file.read_bytes())
-    except ValueError as error:
-        raise Invalid(f"{file} is no receipt", str(error)) from error
-    if not isinstance(saved, dict):
-        raise Invalid(f"{file} is no receipt", "save GET /v1/receipts/{id}")
-    checks = verify_receipt(saved, text_of, chain)
-    for check in checks:
-        mark = {True: "ok  ", False: "FAIL", None: "?   "}[check.passed]
-        click.echo(f"{mark} {check.name}{': ' + check.detail if check.detail else ''}")
-    if any(check.passed is False for check in checks):
-        raise Invalid("this receipt is not true", "see the checks that failed")
-    if any(check.passed is None for check in checks) and not offline:
-        raise Unavailable(
-            "some of this receipt could not be checked",
-            "set FOOTNOTE_RPC_URL, give --api, or say --offline",
-        )
-
-
-def chain_or_none(settings: Settings) -> EvmChain | None:
-    return _chain(settings) if settings.rpc_url else None

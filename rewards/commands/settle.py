@@ -1,0 +1,36 @@
+"""The command that pays: worker."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+
+import click
+
+from footnote.addresses import format_address
+from footnote.settings import read_settings
+from rewards.commands.common import say
+from rewards.worker import build_worker
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Settle what is due, wait until it is final, and end.")
+def worker(once: bool) -> None:
+    """Settle what receipts owe, for ever.
+
+    Uses FOOTNOTE_RPC_URL, FOOTNOTE_DISTRIBUTOR_KEYSTORE and, to be woken at once,
+    FOOTNOTE_REDIS_URL. It may be killed and started again at any moment.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    running = build_worker(read_settings())
+    say(f"worker {format_address(running.settler.key.address)} is running")
+    if once:
+        running.settler.chain.identity()  # nothing would be settled, and nobody told
+        while running.pass_once() and not stop.wait(0.3):
+            pass
+    else:
+        running.run(stop)

@@ -21,8 +21,10 @@ from rag.embedder import Embedder, SentenceTransformerEmbedder
 from rag.library import Library
 from rag.llm import OpenAIChatModel
 from rag.verifier import Verifier
+from rewards.crash import crash_at
 from rewards.journal.journal import Journal
 from rewards.keys import read_key
+from rewards.marks import Marks
 from rewards.queue import wake_ups
 from rewards.record import Recorder
 
@@ -50,11 +52,11 @@ def build_answerer(settings: Settings, library: Library, embedder: Embedder) -> 
 def build_recorder(settings: Settings, journal: Journal) -> Recorder:
     """Signs with the receipt signer's key where one is set up."""
     if settings.signer_keystore is None:
-        return Recorder(journal, None)
+        return Recorder(journal, None, Marks(settings.marks_path))
     key = read_key(
         settings.signer_keystore, settings.signer_passphrase_file, "FOOTNOTE_SIGNER_KEYSTORE"
     )
-    return Recorder(journal, key)
+    return Recorder(journal, key, Marks(settings.marks_path), crash_point=crash_at)
 
 
 def build_services(settings: Settings, embedder: Embedder | None = None) -> Services:

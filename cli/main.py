@@ -26,6 +26,7 @@ _COMMANDS = {
     "fund": ("rewards.commands.setup", "fund", "Put tokens into a Datanet's pool."),
     "policy": ("rewards.commands.setup", "policy", "Show or set a Datanet's reward policy."),
     "worker": ("rewards.commands.settle", "worker", "Settle what receipts owe."),
+    "journal": ("rewards.commands.journal", "journal", "Care for the record of what is owed."),
     "audit": ("rewards.commands.proof", "audit_command", "Compare journal and chain."),
     "verify": ("cli.ask", "verify", "Check a saved receipt."),
 }

@@ -34,6 +34,11 @@ class Settings(BaseSettings):
     journal_url: str | None = Field(
         None, description="The journal, as an SQLAlchemy URL; HOME/journal.sqlite by default."
     )
+    marks: Path | None = Field(
+        None,
+        description="Folder of the high-water marks, best on another disk than the journal; "
+        "HOME/marks by default.",
+    )
     redis_url: str | None = Field(
         None, description="Redis for waking the worker, as redis://…; without it the worker polls."
     )
@@ -118,6 +123,10 @@ class Settings(BaseSettings):
     @property
     def cache_path(self) -> Path:
         return (self.cache or self.home / "cache") / "embeddings.sqlite"
+
+    @property
+    def marks_path(self) -> Path:
+        return self.marks or self.home / "marks"
 
     @property
     def journal(self) -> str:

@@ -30,12 +30,14 @@ MAX_RECEIPTS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Payable:
-    """A receipt as a Batch sees it: its place, its leaf, and what it owes to whom."""
+    """A receipt as a Batch sees it: its place, its leaf, and what it owes to whom. An abandoned
+    number has no receipt any more and owes nothing."""
 
     seq: int
     leaf: bytes
     issued_at: int
     owed: tuple[tuple[Address, int], ...]
+    abandoned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +141,15 @@ def is_due(
     idle_age_seconds: float,
 ) -> bool:
     """Whether a Batch over ``receipts`` should go out: it is full, or its first owing receipt is
-    old enough, or its first receipt at all has waited the idle age."""
+    old enough, or its first receipt at all has waited the idle age. A receipt from far ahead was
+    issued by a clock that was wrong, and does not wait for that time."""
     if not receipts:
         return False
     owing = next((r.issued_at for r in receipts if any(a for _, a in r.owed)), None)
     return (
         full
-        or (owing is not None and now - owing >= age_seconds)
-        or now - receipts[0].issued_at >= idle_age_seconds
+        or (owing is not None and abs(now - owing) >= age_seconds)
+        or abs(now - receipts[0].issued_at) >= idle_age_seconds
     )
 
 

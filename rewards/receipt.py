@@ -198,6 +198,11 @@ def line_from_json(shown: dict[str, Any]) -> Line:
     return Line(**values)
 
 
+def abandoned_leaf(datanet_id: bytes, seq: int) -> bytes:
+    """The leaf in its batch of a number whose receipt was lost: that of no receipt."""
+    return double_hash(abi_encode(["bytes32", "uint64", "bytes32"], [datanet_id, seq, ZERO_HASH]))
+
+
 def citations_root(lines: Sequence[Line]) -> bytes:
     """The Merkle root over all lines of a receipt, zero if there is none."""
     return merkle_root([line.leaf(index) for index, line in enumerate(lines)])

@@ -16,10 +16,13 @@ from footnote.addresses import format_address
 from footnote.errors import Misconfigured
 from footnote.ids import ZERO_HASH, keccak, sha256
 from footnote.model import OFFSET_UNIT, Answer, Citation, Definition
+from rewards.journal.answers import Issue
 from rewards.journal.journal import Journal
 from rewards.journal.records import AlreadyAnswered, Head, Retry, StoredReceipt
 from rewards.keys import Key
 from rewards.ledger import Registration, SignerTerm
+from rewards.marks import Mark, Marks
+from rewards.marks import check as check_mark
 from rewards.owed import Owed, owed_for, unpaid
 from rewards.receipt import AnswerReceipt, Domain, Line, citations_root, salted_hash
 
@@ -30,12 +33,16 @@ INELIGIBLE, PENDING, BATCHED, SETTLED = "ineligible", "pending", "batched", "set
 
 @dataclass(frozen=True, slots=True)
 class Recorder:
-    """Records answers into a journal. ``key`` is the receipt signer's, None without a chain."""
+    """Records answers into a journal. ``key`` is the receipt signer's, None without a chain;
+    ``marks`` notice where the journal lost what was recorded. ``crash_point`` is called by name
+    between steps; tests end the process there."""
 
     journal: Journal
     key: Key | None
+    marks: Marks | None = None
     clock: Callable[[], float] = time.time
     new_salt: Callable[[], bytes] = lambda: secrets.token_bytes(32)
+    crash_point: Callable[[str], None] = lambda name: None
 
     def record(self, answer: Answer, retry: Retry | None = None) -> dict[str, Any]:
         """Commit ``answer`` with its receipt; returns the answer object, durable by then.
@@ -45,11 +52,13 @@ class Recorder:
         Raises:
             Invalid: the key was used with another body.
             Misconfigured: the Datanet is registered, but not for the signer that is set up here.
+            RolledBack: the journal lost receipts; nothing is issued until that is resolved.
             StorageFull, Unavailable: nothing was recorded, and no answer may be given.
         """
         try:
             with self.journal.issuing(answer.question.datanet) as issue:
                 head = issue.head
+                self._check_mark(issue)
                 term = self._term(head.registration)
                 issued_at = int(self.clock())
                 if term is not None:
@@ -67,13 +76,45 @@ class Recorder:
                 defined += [answer.adapter] if answer.adapter else []
                 fee_owed = owed.fee if owed.total else 0
                 issue.commit(receipt, body, defined, day, fee_owed, retry)
-            return body
         except AlreadyAnswered as earlier:
-            return self.journal.answer(earlier.answer_id)
+            return self.again(earlier.answer_id)
+        self.crash_point("after commit")
+        self._note(receipt)
+        self.crash_point("after mark")
+        return body
+
+    def again(self, answer_id: str) -> dict[str, Any]:
+        """An answer that is stored already, for the caller who asked for it before."""
+        body = self.journal.answer(answer_id)
+        self._note(self.journal.receipt(bytes.fromhex(body["receipt"]["id"][2:])))
+        return body
+
+    def _check_mark(self, issue: Issue) -> None:
+        if self.marks is None or issue.head.registration is None:
+            return
+        datanet = issue.head.registration.datanet
+        mark = self.marks.read(issue.head.registration.ledger.ledger_id, datanet)
+        held = issue.digest_at(mark.seq) if mark is not None else None
+        check_mark(mark, issue.head.seq, held, datanet)
+
+    def _note(self, receipt: StoredReceipt) -> None:
+        """After the commit, before the response."""
+        message = receipt.message
+        if self.marks is not None and message.ledger_id != ZERO_HASH:
+            mark = Mark(message.seq, receipt.digest)
+            self.marks.note(message.ledger_id, receipt.datanet, mark)
 
     def check(self, datanet: str) -> None:
-        """Raise unless an answer from ``datanet`` could be signed now."""
-        self._term(self.journal.registration(datanet))
+        """Raise unless an answer from ``datanet`` could be issued now."""
+        registration = self.journal.registration(datanet)
+        self._term(registration)
+        if self.marks is None or registration is None:
+            return
+        ledger_id = registration.ledger.ledger_id
+        mark = self.marks.read(ledger_id, datanet)
+        if mark is not None:
+            held = self.journal.digest_at(ledger_id, datanet, mark.seq)
+            check_mark(mark, self.journal.next_seq(ledger_id, datanet), held, datanet)
 
     def _term(self, registration: Registration | None) -> SignerTerm | None:
         if registration is None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from footnote.addresses import Address, format_address
-from footnote.errors import Broken, Unavailable
+from footnote.errors import Broken, FootnoteError, Unavailable
 from rewards.batch import (
     Attempt,
     Limits,
@@ -133,25 +133,47 @@ class Settler:
         if cursor == settled_to:
             return None
         if cursor < settled_to:
-            final = self.chain.finalized()
-            if self.chain.cursor(ledger, registration.datanet_id, final) < settled_to:
-                raise Alarm(
-                    f"the chain's cursor of {datanet} is {cursor}, behind batches that were final",
-                    "run footnote audit; the chain lost blocks that were final",
-                )
-            raise Unavailable(
-                "the chain's head is behind its own final block", "another node may be ahead"
-            )
+            raise self._behind(registration, settled_to)
         found = self.chain.batch_at(ledger, registration.datanet_id, settled_to, "latest")
         if found is None:
-            raise Alarm(
-                f"the chain settled past seq {settled_to} of {datanet}, but not from there",
+            raise self._not_from_there(registration, settled_to)
+        return self._adopt(registration, found)
+
+    def _adopt(self, registration: Registration, found: OnChainBatch) -> MinedBatch:
+        planned = self._rebuilt(registration, found)
+        tx_hash = self.chain.settlement_tx(registration.ledger, found.batch_id)
+        log.warning(
+            "%s: adopting batch %d..%d from the chain",
+            registration.datanet,
+            found.first,
+            found.last,
+        )
+        return self.journal.adopt(planned, tx_hash)
+
+    def _behind(self, registration: Registration, settled_to: int) -> FootnoteError:
+        """Why the chain's cursor is behind what was final: it lost that, or a node lags."""
+        ledger, datanet = registration.ledger, registration.datanet
+        final, seen = self.chain.finalized(), self.journal.final_at(ledger.ledger_id, datanet)
+        cursor = self.chain.cursor(ledger, registration.datanet_id, final)
+        if final >= seen and cursor < settled_to:
+            return Alarm(
+                f"the chain's cursor of {datanet} is {cursor}, behind batches that were final",
+                "run footnote audit; the chain lost blocks that were final",
+            )
+        return Unavailable("the chain's node is behind what was final", "another may be ahead")
+
+    def _not_from_there(self, registration: Registration, settled_to: int) -> FootnoteError:
+        """Why the chain has no batch where ours ended: it has another, or two nodes answered."""
+        ledger, final = registration.ledger, self.chain.finalized()
+        cursor = self.chain.cursor(ledger, registration.datanet_id, final)
+        found = self.chain.batch_at(ledger, registration.datanet_id, settled_to, final)
+        if cursor > settled_to and found is None:
+            return Alarm(
+                f"the chain settled past seq {settled_to} of {registration.datanet}, but not from "
+                "there",
                 "run footnote audit; the journal may be an older copy",
             )
-        planned = self._rebuilt(registration, found)
-        tx_hash = self.chain.settlement_tx(ledger, found.batch_id)
-        log.warning("%s: adopting batch %d..%d from the chain", datanet, found.first, found.last)
-        return self.journal.adopt(planned, tx_hash)
+        return Unavailable("the chain's answers do not agree yet", "try again")
 
     def _rebuilt(self, registration: Registration, found: OnChainBatch) -> PlannedBatch:
         """Our own Batch over the range of ``found``; Alarm unless both are the same."""
@@ -204,14 +226,19 @@ class Settler:
         return self.journal.plan(planned)
 
     def _trusted(self, registration: Registration, chosen: list[Payable]) -> list[Payable]:
-        """The leading receipts that are whole and whose signer may be believed.
+        """The leading receipts that are whole and whose signer may be believed; abandoned numbers
+        have nothing to check.
 
         Raises:
             Alarm: the very first is not.
         """
         ledger, datanet = registration.ledger, registration.datanet
         stored = self.journal.receipts(ledger.ledger_id, datanet, chosen[0].seq, chosen[-1].seq)
-        for count, (receipt, payable) in enumerate(zip(stored, chosen, strict=True)):
+        by_seq = {receipt.message.seq: receipt for receipt in stored}
+        for count, payable in enumerate(chosen):
+            if payable.abandoned:
+                continue
+            receipt = by_seq[payable.seq]
             if not is_whole(receipt, payable, registration):
                 problem = f"receipt {payable.seq} of {datanet} is not what was signed"
                 remedy = "restore the newest journal; until then it is not paid"
@@ -342,8 +369,8 @@ class Settler:
             return self._spent(sent, final)
         if any(self.chain.receipt(attempt.tx_hash) for attempt in signed.attempts):
             return sent  # mined, and changed nothing: wait until that is final
-        if self.clock() - (signed.latest.sent_at or 0.0) < self.pace.resend_seconds:
-            return sent
+        if abs(self.clock() - (signed.latest.sent_at or 0.0)) < self.pace.resend_seconds:
+            return sent  # far ahead is late too: a clock was wrong
         if nonced.key == self.key.address:
             return self._resend(registration, sent)
         if self.journal.leader(lease_of(nonced.key), self.clock()) is None:
@@ -373,10 +400,7 @@ class Settler:
         if found is None:
             return sent  # a reorg between two reads; look again
         if found.batch_id != planned.batch_id or found.digest != planned.batch.digest:
-            other = self._rebuilt(registration, found)
-            return self.journal.adopt(
-                other, self.chain.settlement_tx(registration.ledger, found.batch_id)
-            )
+            return self._adopt(registration, found)
         return self.journal.mark_mined(sent, self._settled_by(registration, sent, found))
 
     def _settled_by(
@@ -428,12 +452,9 @@ class Settler:
             found = self.chain.batch_at(ledger, registration.datanet_id, first, final)
             if found is not None:
                 if (found.batch_id, found.digest) != (planned.batch_id, planned.batch.digest):
-                    raise Alarm(
-                        f"batch {first} of {planned.datanet} is final with other content",
-                        "run footnote audit",
-                    )
+                    return self._adopt(registration, found)  # a reorg, and another's came first
                 self._note_fee(mined)
-                self.journal.mark_final(mined)
+                self.journal.mark_final(mined, final)
                 log.info("%s: batch %d..%d is final", planned.datanet, first, planned.batch.last)
                 return None
         if self.chain.cursor(ledger, registration.datanet_id, "latest") <= first:

@@ -10,12 +10,12 @@ import logging
 import os
 import socket
 import threading
-import time
 from dataclasses import dataclass, field
 
-from footnote.errors import Broken, FootnoteError, Misconfigured, Unavailable
+from footnote.errors import FootnoteError, Misconfigured, Unavailable
 from footnote.settings import Settings
 from rewards.chain import EvmChain
+from rewards.crash import crash_at
 from rewards.journal.journal import Journal
 from rewards.keys import read_key
 from rewards.ledger import Ledger, Registration
@@ -82,28 +82,29 @@ class Worker:
         """Look at every Datanet once; whether any Batch is on its way."""
         try:
             live = self._live_ledgers()
-            registrations = self.settler.journal.registrations()
-        except (Unavailable, Broken) as error:
+            registrations = self._in_order(self.settler.journal.registrations())
+        except FootnoteError as error:
             log.warning("%s: %s", error.what, error.what_to_do)
             return False
         busy = False
-        for registration in self._in_order(registrations):
-            if registration.ledger.ledger_id not in live:
-                continue
-            try:
-                moved = self.settler.settle(self._refreshed(registration))
-            except Alarm as alarm:
-                log.critical("ALARM %s: %s: %s", registration.datanet, alarm.what, alarm.what_to_do)
-                continue
-            except FootnoteError as error:
-                log.warning("%s: %s: %s", registration.datanet, error.what, error.what_to_do)
-                continue
-            opened = self.settler.journal.open_batch(
-                registration.ledger.ledger_id, registration.datanet
-            )
-            going = opened is not None and getattr(opened, "held", None) is None
-            busy = busy or moved or going
+        for registration in registrations:
+            if registration.ledger.ledger_id in live:
+                busy = self._attend(registration) or busy
         return busy
+
+    def _attend(self, registration: Registration) -> bool:
+        """Take one Datanet as far as it goes now; whether its Batch is on its way."""
+        ledger_id, datanet = registration.ledger.ledger_id, registration.datanet
+        try:
+            moved = self.settler.settle(self._refreshed(registration))
+            opened = self.settler.journal.open_batch(ledger_id, datanet)
+        except Alarm as alarm:
+            log.critical("ALARM %s: %s: %s", datanet, alarm.what, alarm.what_to_do)
+            return False
+        except FootnoteError as error:
+            log.warning("%s: %s: %s", datanet, error.what, error.what_to_do)
+            return False
+        return moved or (opened is not None and getattr(opened, "held", None) is None)
 
     def _in_order(self, registrations: list[Registration]) -> list[Registration]:
         """Those that own the lowest nonces first: what waits behind a nonce cannot go before it."""
@@ -141,15 +142,15 @@ class Worker:
         if last < first:
             return
         try:
-            journal.add_claims(ledger.ledger_id, chain.claims(ledger, first, last), last)
+            journal.add_claims(ledger.ledger_id, chain.claims(ledger, first, last), first, last)
         except Unavailable as error:
             log.warning("withdrawals cannot be read from the chain's logs: %s", error.what)
 
     def _refreshed(self, registration: Registration) -> Registration:
         """``registration`` with its signers' terms as the registry has them, asked now and then."""
         key = registration.ledger.ledger_id + registration.datanet_id
-        now = time.monotonic()
-        if now - self._asked.get(key, -SIGNER_SECONDS) < SIGNER_SECONDS:
+        now = self.settler.clock()
+        if key in self._asked and 0 <= now - self._asked[key] < SIGNER_SECONDS:
             return registration
         chain, journal = self.settler.chain, self.settler.journal
         for term in registration.signers:
@@ -160,7 +161,7 @@ class Worker:
         self._asked[key] = now
         return next(
             one
-            for one in journal.registrations()
+            for one in journal.registrations(lost=True)  # another worker may just have lost it
             if one.ledger == registration.ledger and one.datanet == registration.datanet
         )
 
@@ -206,7 +207,7 @@ def build_worker(settings: Settings) -> Worker:
         key,
         Pace(settings.batch_age_seconds, settings.idle_batch_age_seconds, settings.resend_seconds),
         Spending(chain.max_fee, settings.max_daily_fees_wei),
-        crash_point=_crash_point,
+        crash_point=crash_at,
     )
     consumer = f"{socket.gethostname()}-{os.getpid()}"
     return Worker(
@@ -216,9 +217,3 @@ def build_worker(settings: Settings) -> Worker:
         settings.lease_seconds,
         consumer,
     )
-
-
-def _crash_point(name: str) -> None:
-    """End this process at once where a test names this point in FOOTNOTE_CRASH_AT."""
-    if os.environ.get("FOOTNOTE_CRASH_AT") == name:
-        os._exit(137)

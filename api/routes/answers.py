@@ -42,7 +42,7 @@ def ask(
         earlier = services.journal.retried(retry) if retry else None
         if earlier is not None:
             return json_response(
-                with_live_status(services.journal, services.journal.answer(earlier))
+                with_live_status(services.journal, services.recorder.again(earlier))
             )
         answer = services.answerer.answer(
             Question(

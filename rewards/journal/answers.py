@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,10 +15,11 @@ from footnote.errors import Invalid, NotFound
 from footnote.ids import ZERO_HASH
 from footnote.model import Definition
 from rewards.journal.places import define, newest_policy, newest_registration
-from rewards.journal.records import AlreadyAnswered, Head, Retry, StoredReceipt
+from rewards.journal.records import Abandoned, AlreadyAnswered, Head, Retry, StoredReceipt
 from rewards.journal.store import Store, replace_row
 from rewards.journal.tables import (
     NO_LEDGER,
+    abandoned,
     answers,
     heads,
     idempotency,
@@ -55,6 +57,11 @@ class Issue:
             newest_policy(connection, datanet),
         )
 
+    def digest_at(self, seq: int) -> bytes | None:
+        """The digest that the next receipt after ``seq`` had to name: that receipt's, or that of
+        the last of abandoned ones."""
+        return _digest_at(self._connection, self._ledger_id, self._datanet, seq)
+
     def spent(self, day: int) -> Spent:
         """What the UTC day ``day``, counted from 1970, owes already."""
         rows = self._connection.execute(
@@ -83,15 +90,31 @@ class Issue:
             earlier = _retried(connection, retry)
             if earlier is not None:
                 raise AlreadyAnswered(earlier)
-        message = receipt.message
         connection.execute(
             answers.insert().values(
                 answer_id=receipt.answer_id,
                 datanet=receipt.datanet,
                 body=dict(body),
-                created_at=message.issued_at,
+                created_at=receipt.message.issued_at,
             )
         )
+        self.append(receipt, defined, day, fee_owed)
+        if retry is not None:
+            connection.execute(
+                idempotency.insert().values(
+                    caller=retry.caller,
+                    key=retry.key,
+                    request_hash=retry.request_hash,
+                    answer_id=receipt.answer_id,
+                )
+            )
+
+    def append(
+        self, receipt: StoredReceipt, defined: Sequence[Definition], day: int, fee_owed: int
+    ) -> None:
+        """Write a receipt at the head, its lines, and the day's sums; alone, without an answer,
+        where a lost one is admitted again."""
+        connection, message = self._connection, receipt.message
         connection.execute(
             receipts.insert().values(
                 digest=receipt.digest,
@@ -121,23 +144,35 @@ class Issue:
                     for position, line in enumerate(receipt.lines)
                 ],
             )
-        connection.execute(
-            heads.update()
-            .where(heads.c.datanet == self._datanet, heads.c.ledger_id == self._ledger_id)
-            .values(next_seq=message.seq + 1, previous=receipt.digest)
-        )
+        self._move_head(message.seq + 1, receipt.digest)
         for definition in defined:
             define(connection, definition)
         self._spend(day, fee_owed, receipt.lines)
-        if retry is not None:
-            connection.execute(
-                idempotency.insert().values(
-                    caller=retry.caller,
-                    key=retry.key,
-                    request_hash=retry.request_hash,
-                    answer_id=receipt.answer_id,
-                )
+
+    def abandon(self, last: int, digest: bytes, at: int) -> Abandoned:
+        """Give up the numbers from the head to ``last``, whose receipt had ``digest``."""
+        lost = Abandoned(self.head.seq, last, self.head.previous, digest, at)
+        self._connection.execute(
+            abandoned.insert().values(
+                ledger_id=self._ledger_id,
+                datanet=self._datanet,
+                first=lost.first,
+                last=lost.last,
+                previous=lost.previous,
+                digest=lost.digest,
+                at=lost.at,
             )
+        )
+        self._move_head(last + 1, digest)
+        return lost
+
+    def _move_head(self, next_seq: int, previous: bytes) -> None:
+        self._connection.execute(
+            heads.update()
+            .where(heads.c.datanet == self._datanet, heads.c.ledger_id == self._ledger_id)
+            .values(next_seq=next_seq, previous=previous)
+        )
+        self.head = replace(self.head, seq=next_seq, previous=previous)
 
     def _spend(self, day: int, fee_owed: int, owed: Sequence[Line]) -> None:
         added: dict[bytes, int] = {b"": fee_owed} if fee_owed else {}
@@ -169,6 +204,11 @@ class Answers(Store):
         with self._writing() as connection:
             yield Issue(connection, datanet)
 
+    def digest_at(self, ledger_id: bytes, datanet: str, seq: int) -> bytes | None:
+        """As :meth:`Issue.digest_at`, outside a transaction."""
+        with self._reading() as connection:
+            return _digest_at(connection, ledger_id, datanet, seq)
+
     def answer(self, answer_id: str) -> dict[str, Any]:
         """The stored answer object; NotFound for an unknown id."""
         with self._reading() as connection:
@@ -187,6 +227,19 @@ class Answers(Store):
         """
         with self._reading() as connection:
             return _retried(connection, retry)
+
+
+def _digest_at(connection: Connection, ledger_id: bytes, datanet: str, seq: int) -> bytes | None:
+    issued = sa.select(receipts.c.digest).where(
+        receipts.c.ledger_id == ledger_id, receipts.c.datanet == datanet, receipts.c.seq == seq
+    )
+    lost = sa.select(abandoned.c.digest).where(
+        abandoned.c.ledger_id == ledger_id,
+        abandoned.c.datanet == datanet,
+        abandoned.c.last == seq,
+    )
+    found: bytes | None = connection.execute(issued.union_all(lost)).scalar()
+    return found
 
 
 def _retried(connection: Connection, retry: Retry) -> str | None:

@@ -68,6 +68,16 @@ class Batches(Store):
             )
         return None if row is None else _stored_batch(row)
 
+    def final_at(self, ledger_id: bytes, datanet: str) -> int:
+        """A final block that holds every Batch which is final here."""
+        with self._reading() as connection:
+            block = connection.execute(
+                sa.select(sa.func.max(batches.c.final_at)).where(
+                    batches.c.ledger_id == ledger_id, batches.c.datanet == datanet
+                )
+            ).scalar()
+        return int(block or 0)
+
     def settled_to(self, ledger_id: bytes, datanet: str) -> int:
         """One past the last seq of the newest final Batch."""
         with self._reading() as connection:
@@ -274,9 +284,10 @@ class Batches(Store):
             stage = "sent" if mined.sent else "planned"
             _advance(connection, mined.planned, "mined", stage=stage, tx_hash=None)
 
-    def mark_final(self, mined: MinedBatch) -> FinalBatch:
+    def mark_final(self, mined: MinedBatch, block: int) -> FinalBatch:
+        """``block`` is final and holds it."""
         with self._writing() as connection:
-            _advance(connection, mined.planned, "mined", stage="final", held=None)
+            _advance(connection, mined.planned, "mined", stage="final", held=None, final_at=block)
         return FinalBatch(mined.planned, mined.tx_hash)
 
     def give_up_nonce(self, sent: SentBatch, reason: str) -> None:

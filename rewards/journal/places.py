@@ -149,10 +149,17 @@ class Places(Store):
         return self._claim(ledger_id, account) or 0
 
     def add_claims(
-        self, ledger_id: bytes, claimed: Sequence[tuple[Address, int]], scanned_to: int
+        self,
+        ledger_id: bytes,
+        claimed: Sequence[tuple[Address, int]],
+        scanned_from: int,
+        scanned_to: int,
     ) -> None:
-        """Note withdrawals found in final blocks up to ``scanned_to``."""
+        """Note withdrawals found in final blocks; nothing where another worker did it already."""
         with self._writing() as connection:
+            known = connection.execute(_claim_of(ledger_id, b"")).scalar()
+            if known is not None and int(known) >= scanned_from:
+                return
             totals: dict[bytes, int] = {}
             for account, amount in claimed:
                 totals[account] = totals.get(account, 0) + amount

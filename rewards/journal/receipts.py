@@ -10,10 +10,10 @@ from sqlalchemy.engine import Connection, RowMapping
 from footnote.addresses import Address
 from footnote.errors import NotFound
 from rewards.batch import Payable
-from rewards.journal.records import Earning, StoredReceipt
+from rewards.journal.records import Abandoned, Earning, StoredReceipt
 from rewards.journal.store import Store
-from rewards.journal.tables import batches, heads, lines, receipts
-from rewards.receipt import Domain, line_from_json, receipt_from_json
+from rewards.journal.tables import abandoned, batches, heads, lines, receipts, registrations
+from rewards.receipt import Domain, abandoned_leaf, line_from_json, receipt_from_json
 
 
 class Receipts(Store):
@@ -45,7 +45,8 @@ class Receipts(Store):
         last: int | None = None,
         limit: int = 6_000,
     ) -> list[Payable]:
-        """The receipts from ``first`` as a Batch sees them, by seq."""
+        """The receipts from ``first`` as a Batch sees them, by seq, abandoned numbers among
+        them."""
         query = _receipts(ledger_id, datanet, first, last).limit(limit)
         with self._reading() as connection:
             rows = connection.execute(query).mappings().all()
@@ -60,10 +61,18 @@ class Receipts(Store):
                     owed.setdefault(line.digest, []).append(
                         (Address(line.account), int(line.amount))
                     )
-        return [
+            end = first + limit if last is None else min(first + limit, last + 1)
+            lost = _abandoned_payables(connection, ledger_id, datanet, first, end)
+        found = [
             Payable(row["seq"], row["leaf"], row["issued_at"], tuple(owed.get(row["digest"], ())))
             for row in rows
         ]
+        return sorted([*found, *lost], key=lambda payable: payable.seq)[:limit]
+
+    def abandoned(self, ledger_id: bytes, datanet: str) -> list[Abandoned]:
+        """The ranges of numbers that were given up, by first."""
+        with self._reading() as connection:
+            return _abandoned(connection, ledger_id, datanet)
 
     def next_seq(self, ledger_id: bytes, datanet: str) -> int:
         """One past the newest receipt."""
@@ -115,6 +124,32 @@ class Receipts(Store):
             ):
                 totals[Address(account)] = totals.get(Address(account), 0) + int(amount)
             return totals
+
+
+def _abandoned(connection: Connection, ledger_id: bytes, datanet: str) -> list[Abandoned]:
+    rows = connection.execute(
+        sa.select(abandoned)
+        .where(abandoned.c.ledger_id == ledger_id, abandoned.c.datanet == datanet)
+        .order_by(abandoned.c.first)
+    )
+    return [Abandoned(row.first, row.last, row.previous, row.digest, row.at) for row in rows]
+
+
+def _abandoned_payables(
+    connection: Connection, ledger_id: bytes, datanet: str, first: int, end: int
+) -> list[Payable]:
+    """Those of ``first`` up to but not including ``end``."""
+    found = []
+    for lost in _abandoned(connection, ledger_id, datanet):
+        datanet_id: bytes = connection.execute(
+            sa.select(registrations.c.datanet_id).where(
+                registrations.c.ledger_id == ledger_id, registrations.c.datanet == datanet
+            )
+        ).scalar_one()
+        for seq in range(max(lost.first, first), min(lost.last + 1, end)):
+            leaf = abandoned_leaf(datanet_id, seq)
+            found.append(Payable(seq, leaf, lost.at, (), abandoned=True))
+    return found
 
 
 def _receipts(ledger_id: bytes, datanet: str, first: int, last: int | None) -> sa.Select[Any]:

@@ -27,7 +27,8 @@ class StoredReceipt:
 
     digest: bytes
     datanet: str
-    answer_id: str
+    answer_id: str | None
+    """None for a receipt that was admitted again from a saved one: its answer is lost."""
     domain: Domain
     message: AnswerReceipt
     signature: bytes | None
@@ -60,6 +61,29 @@ class Earning:
     issued_at: int
     line: Line
     stage: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    """Numbers whose receipts were lost, and will not be paid. ``previous`` is the digest before the
+    first of them, ``digest`` that of the last, which the next receipt names."""
+
+    first: int
+    last: int
+    previous: bytes
+    digest: bytes
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A snapshot whose content root is published on chain."""
+
+    version: int
+    snapshot_id: bytes
+    content_root: bytes
+    uri: str
+    tx_hash: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, make_url
 
-from footnote.errors import Broken, Misconfigured, StorageFull, Unavailable
-from rewards.journal.tables import SCHEMA_VERSION, attempts, leases, meta, metadata
+from footnote.errors import Broken, Invalid, Misconfigured, StorageFull, Unavailable
+from rewards.journal.tables import SCHEMA_VERSION, attempts, batches, leases, meta, metadata
 
 
 @contextmanager
@@ -28,6 +28,9 @@ def _translated() -> Iterator[None]:
         raise Broken(
             "the journal refused a change", f"see the log ({type(error.orig).__name__})"
         ) from error
+
+
+LONGEST_LEASE_SECONDS = 600.0
 
 
 class Store:
@@ -58,6 +61,24 @@ class Store:
         with self._writing() as connection:
             replace_row(connection, meta, {"name": "checked"}, {"value": str(int(time.time()))})
 
+    def back_up(self, copy: Path) -> None:
+        """Write a whole copy of the journal as it is now, while others go on using it.
+
+        Raises:
+            Invalid: there is a file already.
+        """
+        if copy.exists():
+            raise Invalid(f"{copy} is there already", "name a new file")
+        copy.touch(mode=0o600)
+        connection = self._engine.raw_connection()
+        try:
+            connection.cursor().execute("VACUUM INTO ?", (str(copy),))
+        except self._engine.dialect.loaded_dbapi.Error as error:
+            copy.unlink(missing_ok=True)
+            raise StorageFull(f"the copy {copy} cannot be written", "free some space") from error
+        finally:
+            connection.close()
+
     def lead(self, name: str, holder: str, seconds: float, now: float) -> bool:
         """Take or keep a lease until ``seconds`` from ``now``; False while another holds it. It
         saves work and guards nothing: clocks jump."""
@@ -76,10 +97,10 @@ class Store:
             )
 
     def leader(self, name: str, now: float) -> str | None:
-        """Who holds a lease now."""
+        """Who holds a lease now. One that ends far ahead was taken by a clock that was wrong."""
         with self._reading() as connection:
             found = connection.execute(sa.select(leases).where(leases.c.name == name)).first()
-        return found.holder if found and now < found.until else None
+        return found.holder if found and now < found.until <= now + LONGEST_LEASE_SECONDS else None
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
@@ -98,9 +119,10 @@ class Store:
 
 def _migrate(connection: Connection, known: int) -> None:
     """Bring a journal of an older schema up to this one; new tables are there already."""
-    for column in ("purpose", "fee_paid") if known == 1 else ():
-        added = sa.schema.CreateColumn(attempts.c[column]).compile(dialect=connection.dialect)
-        connection.execute(sa.text(f"ALTER TABLE attempts ADD COLUMN {added}"))
+    new = (attempts.c.purpose, attempts.c.fee_paid, batches.c.final_at) if known == 1 else ()
+    for column in new:
+        added = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)
+        connection.execute(sa.text(f"ALTER TABLE {column.table.name} ADD COLUMN {added}"))
     replace_row(connection, meta, {"name": "schema_version"}, {"value": str(SCHEMA_VERSION)})
 
 

@@ -130,6 +130,7 @@ batches = sa.Table(
     sa.Column("key", sa.LargeBinary(20)),
     sa.Column("nonce", sa.BigInteger),
     sa.Column("tx_hash", _Hash),
+    sa.Column("final_at", sa.BigInteger),  # a final block that had it
     sa.UniqueConstraint("key", "ledger_id", "nonce"),
 )  # fmt: skip
 attempts = sa.Table(

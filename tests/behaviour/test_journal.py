@@ -90,6 +90,7 @@ def assert_whole(journal: Journal, count: int, ledger_id: bytes = LEDGER_ID) -> 
         assert citations_root(receipt.lines) == receipt.message.citations_root
         assert receipt.signature is not None
         assert recover(receipt.digest, receipt.signature) == SIGNER.address
+        assert receipt.answer_id is not None
         assert journal.answer(receipt.answer_id)["receipt"]["seq"] == receipt.message.seq
     assert journal.next_seq(ledger_id, "eips") == count
 
@@ -389,14 +390,15 @@ def test_a_journal_of_the_first_schema_is_brought_up_to_date(
     with journal._writing() as connection:
         for table in ("leases", "abandoned", "versions"):
             connection.execute(sa.text(f"DROP TABLE {table}"))
-        for column in ("purpose", "fee_paid"):
-            connection.execute(sa.text(f"ALTER TABLE attempts DROP COLUMN {column}"))
+        for column in ("attempts DROP COLUMN purpose", "attempts DROP COLUMN fee_paid",
+                       "batches DROP COLUMN final_at"):  # fmt: skip
+            connection.execute(sa.text(f"ALTER TABLE {column}"))
         connection.execute(sa.text("UPDATE meta SET value = '1' WHERE name = 'schema_version'"))
     for _ in range(2):
         newer = journal_at(tmp_path)
         assert newer.lead("settle", "me", 10, 0)
         with newer._reading() as connection:
-            connection.execute(sa.text("SELECT purpose, fee_paid FROM attempts"))
+            connection.execute(sa.text("SELECT purpose, fee_paid, final_at FROM attempts, batches"))
             version = connection.execute(
                 sa.text("SELECT value FROM meta WHERE name = 'schema_version'")
             ).scalar()
@@ -585,7 +587,7 @@ def test_every_stage_is_read_back_as_it_was_stored(
     journal.mark_unmined(mined)
     assert opened(tmp_path) == sent
     mined = journal.mark_mined(sent, BUMPED.tx_hash)
-    assert journal.mark_final(mined) == FinalBatch(planned, BUMPED.tx_hash)
+    assert journal.mark_final(mined, 9) == FinalBatch(planned, BUMPED.tx_hash)
     assert opened(tmp_path) is None
     assert journal.settled_to(LEDGER_ID, "eips") == 1
 
@@ -634,7 +636,7 @@ def test_a_final_batch_never_goes_back(journal: Journal, recorder: Recorder) -> 
     signed = journal.store_attempt(nonced, ATTEMPT)
     sent = journal.mark_sent(signed, 1.0)
     mined = journal.mark_mined(sent, ATTEMPT.tx_hash)
-    journal.mark_final(mined)
+    journal.mark_final(mined, 9)
     late: list[Callable[[], object]] = [
         lambda: journal.plan(planned),
         lambda: journal.adopt(planned, BUMPED.tx_hash),
@@ -646,7 +648,7 @@ def test_a_final_batch_never_goes_back(journal: Journal, recorder: Recorder) -> 
         lambda: journal.mark_mined(sent, BUMPED.tx_hash),
         lambda: journal.mark_unmined(mined),
         lambda: journal.give_up_nonce(sent, "reverted"),
-        lambda: journal.mark_final(mined),
+        lambda: journal.mark_final(mined, 9),
     ]
     for change in late:
         with pytest.raises(Overtaken):
@@ -678,8 +680,9 @@ def test_a_batch_keeps_its_payouts_to_the_unit(journal: Journal, recorder: Recor
 
 def test_withdrawals_add_up_and_the_scan_goes_on_from_its_mark(journal: Journal) -> None:
     assert journal.claims_scanned_to(LEDGER_ID) is None
-    journal.add_claims(LEDGER_ID, [(address(1), 2**70), (address(1), 1)], 10)
-    journal.add_claims(LEDGER_ID, [(address(1), 5)], 20)
+    journal.add_claims(LEDGER_ID, [(address(1), 2**70), (address(1), 1)], 0, 10)
+    journal.add_claims(LEDGER_ID, [(address(1), 5)], 11, 20)
+    journal.add_claims(LEDGER_ID, [(address(1), 5)], 11, 20)  # by another worker
     assert journal.claimed(LEDGER_ID, address(1)) == 2**70 + 6
     assert journal.claimed(LEDGER_ID, address(2)) == 0
     assert journal.claims_scanned_to(LEDGER_ID) == 20

@@ -42,7 +42,10 @@ class Settings(BaseSettings):
     redis_url: str | None = Field(
         None, description="Redis for waking the worker, as redis://…; without it the worker polls."
     )
-    rpc_url: str | None = Field(None, description="JSON-RPC address of the chain that pays.")
+    rpc_url: str | None = Field(
+        None,
+        description="JSON-RPC address of the chain that pays; or several, with commas between.",
+    )
     embedding_model: str = Field(
         "all-MiniLM-L6-v2",
         description="all-MiniLM-L6-v2, or the directory of a sentence-transformers model.",

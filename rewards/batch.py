@@ -92,15 +92,11 @@ def batch_of(receipts: Sequence[Payable]) -> Batch:
     """The Batch over ``receipts``, which must be at least one and follow each other by seq."""
     if any(b.seq != a.seq + 1 for a, b in pairwise(receipts)):
         raise ValueError("receipts of a batch must follow each other")
-    owed: dict[Address, int] = {}
-    for receipt in receipts:
-        for account, amount in receipt.owed:
-            owed[account] = owed.get(account, 0) + amount
     return Batch(
         receipts[0].seq,
         receipts[-1].seq,
         merkle_root([receipt.leaf for receipt in receipts]),
-        tuple(Payout(account, amount) for account, amount in sorted(owed.items()) if amount),
+        tuple(Payout(account, amount) for account, amount in sorted(_paid_by(receipts).items())),
     )
 
 
@@ -112,25 +108,33 @@ def proof_in_batch(receipts: Sequence[Payable], seq: int) -> list[bytes]:
 def longest_prefix(receipts: Iterable[Payable], limits: Limits) -> tuple[list[Payable], bool]:
     """The longest run from the first that fits one Batch, and whether another would not fit."""
     chosen: list[Payable] = []
-    accounts: dict[Address, int] = {}
+    paid: dict[Address, int] = {}
     total = 0
     for receipt in receipts:
-        grown = dict(accounts)
-        for account, amount in receipt.owed:
-            grown[account] = grown.get(account, 0) + amount
-        total += sum(amount for _, amount in receipt.owed)
-        paid = [amount for amount in grown.values() if amount]
+        added = _paid_by([receipt])
+        total += sum(added.values())
         fits = (
-            len(paid) <= limits.max_entries
+            len(chosen) < limits.max_receipts
             and total <= limits.max_total
-            and max(paid, default=0) <= MAX_AMOUNT
-            and len(chosen) < limits.max_receipts
+            and len(paid) + len(added.keys() - paid.keys()) <= limits.max_entries
+            and all(paid.get(a, 0) + amount <= MAX_AMOUNT for a, amount in added.items())
         )
         if not fits:
             return chosen, True
         chosen.append(receipt)
-        accounts = grown
+        for account, amount in added.items():
+            paid[account] = paid.get(account, 0) + amount
     return chosen, False
+
+
+def _paid_by(receipts: Iterable[Payable]) -> dict[Address, int]:
+    """What ``receipts`` owe by address, leaving out addresses that they owe nothing."""
+    owed: dict[Address, int] = {}
+    for receipt in receipts:
+        for account, amount in receipt.owed:
+            if amount:
+                owed[account] = owed.get(account, 0) + amount
+    return owed
 
 
 def is_due(

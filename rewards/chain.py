@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import requests
 from eth_abi.abi import decode as abi_decode
 from hexbytes import HexBytes
-from web3 import HTTPProvider, Web3
+from web3 import Web3
 from web3.exceptions import (
     BadFunctionCallOutput,
     BlockNotFound,
@@ -24,12 +24,15 @@ from web3.exceptions import (
     TransactionNotFound,
     Web3Exception,
 )
+from web3.providers.base import JSONBaseProvider
+from web3.types import RPCEndpoint, RPCResponse
 
 from contracts_abi.artifacts import load
 from footnote.addresses import ZERO_ADDRESS, Address, format_address
 from footnote.errors import FootnoteError, Misconfigured, Refused, Unavailable
 from footnote.ids import ZERO_HASH, keccak
 from rewards.batch import Batch
+from rewards.endpoints import Endpoints, http_transport, urls_of
 from rewards.keys import Key
 from rewards.ledger import Ledger, SignerTerm
 
@@ -187,20 +190,31 @@ def _translated() -> Iterator[None]:
         raise Unavailable(f"the chain answers {type(error).__name__}", "try again") from error
 
 
+class _Provider(JSONBaseProvider):
+    """Lets web3 ask several endpoints."""
+
+    def __init__(self, endpoints: Endpoints) -> None:
+        super().__init__()
+        self._endpoints = endpoints
+
+    def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
+        body = self.encode_rpc_request(method, params)
+        return self.decode_rpc_response(self._endpoints.ask(method, params, body))
+
+
 class EvmChain:
     """A Chain over JSON-RPC.
 
     Args:
+        url: of an endpoint, or of several, separated by commas.
         confirmations: final is this deep where there is no ``finalized`` tag; None trusts the tag.
     """
 
     def __init__(
         self, url: str, *, confirmations: int | None = None, max_fee_gwei: float = 500.0
     ) -> None:
-        provider = HTTPProvider(
-            url, request_kwargs={"timeout": 10}, exception_retry_configuration=None
-        )
-        self._web3 = Web3(provider)
+        self.endpoints = Endpoints(urls_of(url), http_transport(10.0))
+        self._web3 = Web3(_Provider(self.endpoints))
         self._confirmations = confirmations
         self._max_fee = int(max_fee_gwei * 10**9)
         self._has_l1: bool | None = None

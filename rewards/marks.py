@@ -5,7 +5,7 @@ shows that. So after each commit, before the response, the newest receipt's numb
 noted in a file of their own. A mark behind the journal is normal (a crash between the two). A mark
 ahead of it, or one that names another digest, stops issuing until an operator resumes it.
 
-    FOOTNOTE_MARKS/<datanet>-<ledger>.mark      two slots of 256 bytes, written in turn
+    FOOTNOTE_MARKS/<datanet>.<ledger>.mark      two slots of 256 bytes, written in turn
 
 Each slot is one line of JSON with a checksum, so that a torn write leaves the other one.
 """
@@ -63,6 +63,20 @@ class Marks:
         except OSError as error:
             raise _unusable(error) from error
 
+    def ledgers(self, datanet: str) -> list[bytes]:
+        """The ids of the Ledgers in which a Datanet has a mark."""
+        paths = sorted(self.folder.glob(f"{datanet}.*.mark"))
+        return [bytes.fromhex(path.suffixes[0][1:]) for path in paths]
+
+    def of(self, datanet: str) -> dict[bytes, Mark]:
+        """Every mark of a Datanet by the Ledger's id. Errors as :meth:`read`."""
+        marks = ((ledger_id, self.read(ledger_id, datanet)) for ledger_id in self.ledgers(datanet))
+        return {ledger_id: mark for ledger_id, mark in marks if mark is not None}
+
+    def forget(self, ledger_id: bytes, datanet: str) -> None:
+        """Remove a mark: what an operator decides whose journal does not know that Ledger."""
+        self._path(ledger_id, datanet).unlink(missing_ok=True)
+
     def note(self, ledger_id: bytes, datanet: str, mark: Mark) -> None:
         """Raise the mark to ``mark``, durably; a lower one changes nothing.
 
@@ -95,7 +109,7 @@ class Marks:
             raise _unusable(error) from error
 
     def _path(self, ledger_id: bytes, datanet: str) -> Path:
-        return self.folder / f"{datanet}-{ledger_id.hex()[:16]}.mark"
+        return self.folder / f"{datanet}.{ledger_id.hex()}.mark"
 
     @contextmanager
     def _open(self, path: Path) -> Iterator[int]:
@@ -116,14 +130,12 @@ class Marks:
             os.close(descriptor)
 
 
-def check(mark: Mark | None, next_seq: int, digest_at_mark: bytes | None, datanet: str) -> None:
-    """Raise RolledBack unless a journal, whose next number is ``next_seq``, holds the receipt that
-    the mark names; ``digest_at_mark`` is what it holds at that number."""
-    if mark is None:
-        return
-    if mark.seq >= next_seq:
+def check(mark: Mark, digest_at_mark: bytes | None, datanet: str) -> None:
+    """Raise RolledBack unless a journal holds the receipt that the mark names; ``digest_at_mark``
+    is what it holds at that number, None where it ends before."""
+    if digest_at_mark is None:
         raise RolledBack(
-            f"receipts {next_seq}..{mark.seq} of {datanet} were issued, and the journal lacks them",
+            f"receipts up to {mark.seq} of {datanet} were issued, and the journal lacks some",
             "restore the newest journal, or run footnote journal resume",
         )
     if digest_at_mark != mark.digest:

@@ -51,6 +51,13 @@ def owed_for(answer: Answer, policy: Policy, spent: Spent) -> Owed:
     return Owed(fee, sum(line.amount for line in lines if line.part == "data"), tuple(lines))
 
 
+def payees(answer: Answer, policy: Policy) -> set[Address]:
+    """Every address that ``answer`` may owe something."""
+    named = (getattr(policy, part) for part in NAMED_PARTS)
+    cited = (c.address for one in answer.citations for c in one.document.contributors)
+    return {*cited, *(account for account in named if account is not None)}
+
+
 def unpaid(answer: Answer) -> Owed:
     """The lines of an answer that no Ledger pays: weights as always, amounts 0."""
     return Owed(0, 0, tuple(_data_lines(answer, 0)))

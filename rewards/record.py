@@ -23,7 +23,7 @@ from rewards.keys import Key
 from rewards.ledger import Registration, SignerTerm
 from rewards.marks import Mark, Marks
 from rewards.marks import check as check_mark
-from rewards.owed import Owed, owed_for, unpaid
+from rewards.owed import Owed, owed_for, payees, unpaid
 from rewards.receipt import AnswerReceipt, Domain, Line, citations_root, salted_hash
 
 DAY_SECONDS = 86_400
@@ -67,7 +67,9 @@ class Recorder:
                 if head.registration is None:
                     owed = unpaid(answer)
                 else:
-                    owed = owed_for(answer, head.policy, issue.spent(day))
+                    owed = owed_for(
+                        answer, head.policy, issue.spent(day, payees(answer, head.policy))
+                    )
                 salt = self.new_salt()
                 message = _message(answer, head, owed, salt, issued_at)
                 receipt = self._signed(answer, head, owed, message)
@@ -90,12 +92,10 @@ class Recorder:
         return body
 
     def _check_mark(self, issue: Issue) -> None:
-        if self.marks is None or issue.head.registration is None:
-            return
-        datanet = issue.head.registration.datanet
-        mark = self.marks.read(issue.head.registration.ledger.ledger_id, datanet)
-        held = issue.digest_at(mark.seq) if mark is not None else None
-        check_mark(mark, issue.head.seq, held, datanet)
+        """Of every Ledger that the Datanet was paid in: what an older one lost is owed too."""
+        if self.marks is not None:
+            for ledger_id, mark in self.marks.of(issue.datanet).items():
+                check_mark(mark, issue.digest_at(mark.seq, ledger_id), issue.datanet)
 
     def _note(self, receipt: StoredReceipt) -> None:
         """After the commit, before the response."""
@@ -106,15 +106,11 @@ class Recorder:
 
     def check(self, datanet: str) -> None:
         """Raise unless an answer from ``datanet`` could be issued now."""
-        registration = self.journal.registration(datanet)
-        self._term(registration)
-        if self.marks is None or registration is None:
-            return
-        ledger_id = registration.ledger.ledger_id
-        mark = self.marks.read(ledger_id, datanet)
-        if mark is not None:
-            held = self.journal.digest_at(ledger_id, datanet, mark.seq)
-            check_mark(mark, self.journal.next_seq(ledger_id, datanet), held, datanet)
+        self._term(self.journal.registration(datanet))
+        if self.marks is not None:
+            for ledger_id, mark in self.marks.of(datanet).items():
+                held = self.journal.digest_at(ledger_id, datanet, mark.seq)
+                check_mark(mark, held, datanet)
 
     def _term(self, registration: Registration | None) -> SignerTerm | None:
         if registration is None:

@@ -62,7 +62,7 @@ def resume(
     mark = _mark(marks, registration, abandon)
     by_previous = _checked(saved, registration)
     readmitted, given_up = 0, None
-    with journal.issuing(datanet) as issue:
+    with journal.issuing(datanet, registration) as issue:
         while (found := by_previous.get((issue.head.seq, issue.head.previous))) is not None:
             _append(issue, *found)
             readmitted += 1

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from footnote.addresses import Address, format_address
 from footnote.errors import Broken, FootnoteError, Unavailable
@@ -141,14 +141,9 @@ class Settler:
 
     def _adopt(self, registration: Registration, found: OnChainBatch) -> MinedBatch:
         planned = self._rebuilt(registration, found)
-        tx_hash = self.chain.settlement_tx(registration.ledger, found.batch_id)
-        log.warning(
-            "%s: adopting batch %d..%d from the chain",
-            registration.datanet,
-            found.first,
-            found.last,
-        )
-        return self.journal.adopt(planned, tx_hash)
+        datanet, first, last = registration.datanet, found.first, found.last
+        log.warning("%s: adopting batch %d..%d from the chain", datanet, first, last)
+        return self.journal.adopt(planned, self._settled_by(registration, found.batch_id))
 
     def _behind(self, registration: Registration, settled_to: int) -> FootnoteError:
         """Why the chain's cursor is behind what was final: it lost that, or a node lags."""
@@ -348,15 +343,15 @@ class Settler:
         return Attempt(tx_hash, raw, fees.max_fee, fees.priority_fee, purpose=Purpose.CANCEL)
 
     def _send(self, signed: SignedBatch) -> SentBatch:
-        self._broadcast(signed)
+        self._broadcast(signed.nonced.planned, signed.latest)
         return self.journal.mark_sent(signed, self.clock())
 
-    def _broadcast(self, signed: SignedBatch) -> None:
+    def _broadcast(self, planned: PlannedBatch, attempt: Attempt) -> None:
         """Whatever the node says, only the chain tells what became of the bytes."""
         try:
-            self.chain.send(signed.latest.raw)
+            self.chain.send(attempt.raw)
         except Unavailable as error:
-            log.info("sending batch of %s: %s", signed.nonced.planned.datanet, error.what)
+            log.info("sending batch of %s: %s", planned.datanet, error.what)
 
     def _look(self, registration: Registration, sent: SentBatch) -> OpenBatch | None:
         """What became of a sent Batch."""
@@ -401,24 +396,32 @@ class Settler:
             return sent  # a reorg between two reads; look again
         if found.batch_id != planned.batch_id or found.digest != planned.batch.digest:
             return self._adopt(registration, found)
-        return self.journal.mark_mined(sent, self._settled_by(registration, sent, found))
+        tx_hash = self._settled_by(registration, found.batch_id, sent.signed.attempts)
+        return self.journal.mark_mined(sent, tx_hash)
 
     def _settled_by(
-        self, registration: Registration, sent: SentBatch, found: OnChainBatch
+        self, registration: Registration, batch_id: bytes, ours: Sequence[Attempt] = ()
     ) -> bytes | None:
-        """The transaction that did it: one of ours that succeeded, else somebody else's."""
-        for attempt in sent.signed.attempts:
+        """The transaction that did it: one of ours that succeeded, else somebody else's; None where
+        the node gives no logs. Only people want to know it."""
+        for attempt in ours:
             receipt = self.chain.receipt(attempt.tx_hash)
             if receipt is not None and receipt.succeeded and attempt.purpose is Purpose.SETTLE:
                 return attempt.tx_hash
-        return self.chain.settlement_tx(registration.ledger, found.batch_id)
+        try:
+            return self.chain.settlement_tx(registration.ledger, batch_id)
+        except Unavailable as error:
+            log.info("%s: who settled it cannot be read: %s", registration.datanet, error.what)
+            return None
 
     def _resend(self, registration: Registration, sent: SentBatch) -> OpenBatch:
         """The same bytes again and, where that can be paid, a replacement for more: the settlement,
         or, if that can no longer succeed, an empty transfer that frees the nonce."""
         signed = sent.signed
         nonced, planned = signed.nonced, signed.nonced.planned
-        self._broadcast(signed)
+        self._broadcast(planned, signed.latest)
+        if self._waits_behind(registration, nonced):
+            return self.journal.mark_sent(signed, self.clock())
         fees = self._fees(planned, nonced.nonce)
         gas = self._gas_to_settle(registration, sent)
         refused = self._unaffordable(registration, planned, nonced.nonce, gas or TRANSFER_GAS, fees)
@@ -430,6 +433,22 @@ class Settler:
         else:
             attempt = self._settlement(registration, nonced, gas, fees)
         return self.journal.store_attempt(nonced, attempt, signed.attempts)
+
+    def _waits_behind(self, registration: Registration, nonced: NoncedBatch) -> bool:
+        """Whether a lower nonce is unspent, so that more fee for ours helps nobody. One that no
+        open Batch owns, because a reorg undid what had spent it, is spent on nothing."""
+        unspent = self.chain.nonce(nonced.key, "latest")
+        if unspent >= nonced.nonce:
+            return False
+        if unspent not in self.journal.nonces_owned(nonced.key):
+            planned = nonced.planned
+            fees = self._fees(planned, unspent)
+            if not self._unaffordable(registration, planned, unspent, TRANSFER_GAS, fees):
+                filler = self._cancellation(registration, replace(nonced, nonce=unspent), fees)
+                log.warning("%s: filling the gap at nonce %d", planned.datanet, unspent)
+                self.journal.store_filler(replace(nonced, nonce=unspent), filler, self.clock())
+                self._broadcast(planned, filler)
+        return True
 
     def _gas_to_settle(self, registration: Registration, sent: SentBatch) -> int | None:
         """None where the Batch is being cancelled, or must be now."""
@@ -453,9 +472,7 @@ class Settler:
             if found is not None:
                 if (found.batch_id, found.digest) != (planned.batch_id, planned.batch.digest):
                     return self._adopt(registration, found)  # a reorg, and another's came first
-                self._note_fee(mined)
-                self.journal.mark_final(mined, final)
-                log.info("%s: batch %d..%d is final", planned.datanet, first, planned.batch.last)
+                self._end(registration, mined, final)
                 return None
         if self.chain.cursor(ledger, registration.datanet_id, "latest") <= first:
             log.warning("%s: a reorg undid batch %d", planned.datanet, first)
@@ -463,11 +480,21 @@ class Settler:
             return None
         return mined
 
-    def _note_fee(self, mined: MinedBatch) -> None:
-        """Note what settling cost; nothing where somebody else paid."""
-        receipt = self.chain.receipt(mined.tx_hash) if mined.tx_hash else None
-        if mined.tx_hash and receipt:
-            self.journal.note_fee(mined.tx_hash, receipt.fee)
+    def _end(self, registration: Registration, mined: MinedBatch, final: int) -> None:
+        """Close a Batch that the block ``final`` holds. Where another's transaction settled it, the
+        nonce of ours may be unspent; the next Batch needs it then."""
+        planned, sent = mined.planned, mined.sent
+        ours = sent.signed.attempts if sent else ()
+        nonced = sent.signed.nonced if sent else None
+        tx_hash = self._settled_by(registration, planned.batch_id, ours) or mined.tx_hash
+        spent = nonced is None or self.chain.nonce(nonced.key, final) > nonced.nonce
+        receipt = self.chain.receipt(tx_hash) if tx_hash else None
+        if tx_hash and receipt:
+            self.journal.note_fee(tx_hash, receipt.fee)
+        self.journal.mark_final(replace(mined, tx_hash=tx_hash), final, nonce_spent=spent)
+        log.info(
+            "%s: batch %d..%d is final", planned.datanet, planned.batch.first, planned.batch.last
+        )
 
 
 def lease_of(key: Address) -> str:

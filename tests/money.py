@@ -220,7 +220,7 @@ class Place:
             "BATCH_AGE_SECONDS": "0",
             "POLL_SECONDS": "0.2",
             "RESEND_SECONDS": "1",
-            "LEASE_SECONDS": "1",
+            "LEASE_SECONDS": "0.1",
         }
 
 

@@ -10,12 +10,12 @@ from typing import Any
 import click
 
 from footnote import strict_json
-from footnote.errors import Invalid, NotFound
+from footnote.errors import Invalid, NotFound, Refused
 from footnote.settings import read_settings
 from rewards.commands.common import chain_or_none, say
 from rewards.journal.journal import Journal as Store
 from rewards.marks import Marks
-from rewards.resume import resume
+from rewards.resume import Resumed, resume
 
 
 @click.group()
@@ -41,31 +41,37 @@ def resume_command(datanet: str, saved: tuple[Path, ...], abandon: bool) -> None
     """
     settings = read_settings()
     store = Store(settings.journal)
-    registration = store.registration(datanet)
-    if registration is None:
+    marks, chain = Marks(settings.marks_path), chain_or_none(settings)
+    registrations = [one for one in store.registrations(lost=True) if one.datanet == datanet]
+    known = {registration.ledger.ledger_id for registration in registrations}
+    strange = [ledger_id for ledger_id in marks.ledgers(datanet) if ledger_id not in known]
+    if not registrations and not strange:
         raise NotFound(f"{datanet} is not registered", "only paid receipts have a high-water mark")
-    done = resume(
-        store,
-        Marks(settings.marks_path),
-        chain_or_none(settings),
-        registration,
-        _receipts_in(saved),
-        abandon=abandon,
-    )
+    if strange and not abandon:
+        raise Refused(
+            f"the journal does not know {len(strange)} Ledger that {datanet} was paid in",
+            "restore a journal that does, or give --abandon to forget its mark",
+        )
+    receipts = list(_receipts_in(saved))
+    shown = []
+    for registration in registrations:
+        done = resume(store, marks, chain, registration, receipts, abandon=abandon)
+        shown.append({"ledger_id": "0x" + registration.ledger.ledger_id.hex(), **_shown(done)})
+    for ledger_id in strange:
+        marks.forget(ledger_id, datanet)
+        say(f"the mark of Ledger 0x{ledger_id.hex()} is forgotten")
+    click.echo(json.dumps({"datanet": datanet, "ledgers": shown}))
+
+
+def _shown(done: Resumed) -> dict[str, Any]:
     lost = done.abandoned
     if lost is not None:
         say(f"receipts {lost.first}..{lost.last} are abandoned; their batch will say so")
-    shown = {"first": lost.first, "last": lost.last} if lost else None
-    click.echo(
-        json.dumps(
-            {
-                "datanet": datanet,
-                "readmitted": done.readmitted,
-                "abandoned": shown,
-                "next_seq": done.next_seq,
-            }
-        )
-    )
+    return {
+        "readmitted": done.readmitted,
+        "abandoned": {"first": lost.first, "last": lost.last} if lost else None,
+        "next_seq": done.next_seq,
+    }
 
 
 def _receipts_in(paths: tuple[Path, ...]) -> Iterator[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -27,6 +27,7 @@ from rewards.journal.tables import (
     receipts,
     spending,
 )
+from rewards.ledger import Registration
 from rewards.owed import Spent
 from rewards.receipt import Line
 
@@ -34,10 +35,11 @@ from rewards.receipt import Line
 class Issue:
     """The committing transaction of one answer. See :meth:`Journal.issuing`."""
 
-    def __init__(self, connection: Connection, datanet: str) -> None:
+    def __init__(
+        self, connection: Connection, datanet: str, registration: Registration | None
+    ) -> None:
         self._connection = connection
-        self._datanet = datanet
-        registration = newest_registration(connection, datanet)
+        self.datanet = datanet
         self._ledger_id = registration.ledger.ledger_id if registration else NO_LEDGER
         row = connection.execute(
             sa.select(heads)
@@ -57,18 +59,20 @@ class Issue:
             newest_policy(connection, datanet),
         )
 
-    def digest_at(self, seq: int) -> bytes | None:
+    def digest_at(self, seq: int, ledger_id: bytes | None = None) -> bytes | None:
         """The digest that the next receipt after ``seq`` had to name: that receipt's, or that of
-        the last of abandoned ones."""
-        return _digest_at(self._connection, self._ledger_id, self._datanet, seq)
+        the last of abandoned ones; in this Ledger or in another one."""
+        return _digest_at(self._connection, ledger_id or self._ledger_id, self.datanet, seq)
 
-    def spent(self, day: int) -> Spent:
-        """What the UTC day ``day``, counted from 1970, owes already."""
+    def spent(self, day: int, accounts: Collection[Address]) -> Spent:
+        """What the UTC day ``day``, counted from 1970, owes already, and to these of all
+        addresses."""
         rows = self._connection.execute(
             sa.select(spending.c.account, spending.c.amount).where(
-                spending.c.datanet == self._datanet,
+                spending.c.datanet == self.datanet,
                 spending.c.ledger_id == self._ledger_id,
                 spending.c.day == day,
+                spending.c.account.in_([b"", *accounts]),
             )
         )
         amounts = {account: int(amount) for account, amount in rows}
@@ -155,7 +159,7 @@ class Issue:
         self._connection.execute(
             abandoned.insert().values(
                 ledger_id=self._ledger_id,
-                datanet=self._datanet,
+                datanet=self.datanet,
                 first=lost.first,
                 last=lost.last,
                 previous=lost.previous,
@@ -169,7 +173,7 @@ class Issue:
     def _move_head(self, next_seq: int, previous: bytes) -> None:
         self._connection.execute(
             heads.update()
-            .where(heads.c.datanet == self._datanet, heads.c.ledger_id == self._ledger_id)
+            .where(heads.c.datanet == self.datanet, heads.c.ledger_id == self._ledger_id)
             .values(next_seq=next_seq, previous=previous)
         )
         self.head = replace(self.head, seq=next_seq, previous=previous)
@@ -179,10 +183,10 @@ class Issue:
         for line in owed:
             if line.amount:
                 added[line.account] = added.get(line.account, 0) + line.amount
-        before = self.spent(day)
+        before = self.spent(day, [Address(account) for account in added if account])
         for owner, amount in added.items():
             known = before.by_address.get(Address(owner), 0) if owner else before.fees
-            place = {"datanet": self._datanet, "ledger_id": self._ledger_id, "day": day}
+            place = {"datanet": self.datanet, "ledger_id": self._ledger_id, "day": day}
             replace_row(
                 self._connection,
                 spending,
@@ -193,8 +197,9 @@ class Issue:
 
 class Answers(Store):
     @contextmanager
-    def issuing(self, datanet: str) -> Iterator[Issue]:
-        """One committing transaction under the Datanet's row lock.
+    def issuing(self, datanet: str, into: Registration | None = None) -> Iterator[Issue]:
+        """One committing transaction under the Datanet's row lock, into its newest Ledger or into
+        that of ``into``.
 
         Everything written through the Issue commits when the block ends, or nothing does.
 
@@ -202,7 +207,7 @@ class Answers(Store):
             AlreadyAnswered: at the commit, when another request with the same key was first.
         """
         with self._writing() as connection:
-            yield Issue(connection, datanet)
+            yield Issue(connection, datanet, into or newest_registration(connection, datanet))
 
     def digest_at(self, ledger_id: bytes, datanet: str, seq: int) -> bytes | None:
         """As :meth:`Issue.digest_at`, outside a transaction."""

@@ -130,6 +130,14 @@ class Batches(Store):
             )
             return {(row.ledger_id, row.datanet): row.nonce for row in rows}
 
+    def nonces_owned(self, key: Address) -> set[int]:
+        """The nonces of all Batches of ``key`` that are not final."""
+        with self._reading() as connection:
+            query = sa.select(batches.c.nonce).where(
+                batches.c.key == key, batches.c.stage != "final"
+            )
+            return set(connection.execute(query).scalars())
+
     def fees_tried(self, key: Address, ledger_id: bytes, nonce: int) -> tuple[int, int]:
         """The highest fees signed so far for a nonce, whatever for: (max fee, priority fee)."""
         with self._reading() as connection:
@@ -243,21 +251,13 @@ class Batches(Store):
             stored = connection.execute(_attempts(planned.batch_id, nonced.nonce)).all()
             if [row.tx_hash for row in stored] != [one.tx_hash for one in earlier]:
                 raise Overtaken
-            connection.execute(
-                attempts.insert().values(
-                    tx_hash=attempt.tx_hash,
-                    batch_id=planned.batch_id,
-                    ledger_id=planned.ledger_id,
-                    key=nonced.key,
-                    nonce=nonced.nonce,
-                    position=len(earlier),
-                    raw=attempt.raw,
-                    max_fee=str(attempt.max_fee),
-                    priority_fee=str(attempt.priority_fee),
-                    purpose=attempt.purpose.value,
-                )
-            )
+            _insert_attempt(connection, nonced, attempt, len(earlier))
         return SignedBatch(nonced, (*earlier, attempt))
+
+    def store_filler(self, nonced: NoncedBatch, filler: Attempt, at: float) -> None:
+        """Keep the bytes that spend a nonce below a Batch's own, before anybody sees them."""
+        with self._writing() as connection:
+            _insert_attempt(connection, nonced, replace(filler, sent_at=at), 0)
 
     def mark_sent(self, signed: SignedBatch, at: float) -> SentBatch:
         with self._writing() as connection:
@@ -284,10 +284,14 @@ class Batches(Store):
             stage = "sent" if mined.sent else "planned"
             _advance(connection, mined.planned, "mined", stage=stage, tx_hash=None)
 
-    def mark_final(self, mined: MinedBatch, block: int) -> FinalBatch:
-        """``block`` is final and holds it."""
+    def mark_final(self, mined: MinedBatch, block: int, *, nonce_spent: bool = True) -> FinalBatch:
+        """``block`` is final and holds it. A nonce that is not spent there is free again."""
+        freed = {} if nonce_spent else {"key": None, "nonce": None}
         with self._writing() as connection:
-            _advance(connection, mined.planned, "mined", stage="final", held=None, final_at=block)
+            _advance(
+                connection, mined.planned, "mined",
+                stage="final", held=None, tx_hash=mined.tx_hash, final_at=block, **freed,
+            )  # fmt: skip
         return FinalBatch(mined.planned, mined.tx_hash)
 
     def give_up_nonce(self, sent: SentBatch, reason: str) -> None:
@@ -316,6 +320,26 @@ def _advance(
         where += [batches.c.key == batch.key, batches.c.nonce == batch.nonce]
     if connection.execute(batches.update().where(*where).values(**values)).rowcount != 1:
         raise Overtaken
+
+
+def _insert_attempt(
+    connection: Connection, nonced: NoncedBatch, attempt: Attempt, position: int
+) -> None:
+    connection.execute(
+        attempts.insert().values(
+            tx_hash=attempt.tx_hash,
+            batch_id=nonced.planned.batch_id,
+            ledger_id=nonced.planned.ledger_id,
+            key=nonced.key,
+            nonce=nonced.nonce,
+            position=position,
+            raw=attempt.raw,
+            max_fee=str(attempt.max_fee),
+            priority_fee=str(attempt.priority_fee),
+            sent_at=attempt.sent_at,
+            purpose=attempt.purpose.value,
+        )
+    )
 
 
 def _attempts(batch_id: bytes, nonce: int) -> sa.Select[Any]:

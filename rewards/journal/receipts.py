@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,15 +28,23 @@ class Receipts(Store):
             )
             if row is None:
                 raise NotFound("no such receipt", "check its id")
-            return _stored_receipt(connection, row)
+            bodies = connection.execute(
+                sa.select(lines.c.body).where(lines.c.digest == digest).order_by(lines.c.position)
+            ).scalars()
+            return _stored_receipt(row, bodies)
 
     def receipts(
         self, ledger_id: bytes, datanet: str, first: int, last: int
     ) -> list[StoredReceipt]:
         """The receipts ``first..last`` by seq; fewer where the journal holds fewer."""
+        place = _place(ledger_id, datanet, first, last)
+        bodies: dict[int, list[dict[str, Any]]] = {}
         with self._reading() as connection:
-            rows = connection.execute(_receipts(ledger_id, datanet, first, last)).mappings().all()
-            return [_stored_receipt(connection, row) for row in rows]
+            rows = connection.execute(sa.select(receipts).where(place).order_by(receipts.c.seq))
+            found = rows.mappings().all()
+            for seq, body in connection.execute(_lines(place, lines.c.body)):
+                bodies.setdefault(seq, []).append(body)
+        return [_stored_receipt(row, bodies.pop(row["seq"], ())) for row in found]
 
     def payables(
         self,
@@ -47,25 +56,24 @@ class Receipts(Store):
     ) -> list[Payable]:
         """The receipts from ``first`` as a Batch sees them, by seq, abandoned numbers among
         them."""
-        query = _receipts(ledger_id, datanet, first, last).limit(limit)
+        query = (
+            sa.select(receipts.c.seq, receipts.c.leaf, receipts.c.issued_at)
+            .where(_place(ledger_id, datanet, first, last))
+            .order_by(receipts.c.seq)
+            .limit(limit)
+        )
+        owed: dict[int, list[tuple[Address, int]]] = {}
         with self._reading() as connection:
-            rows = connection.execute(query).mappings().all()
-            owed: dict[bytes, list[tuple[Address, int]]] = {}
-            for start in range(0, len(rows), 500):
-                digests = [row["digest"] for row in rows[start : start + 500]]
-                for line in connection.execute(
-                    sa.select(lines.c.digest, lines.c.account, lines.c.amount)
-                    .where(lines.c.digest.in_(digests))
-                    .order_by(lines.c.digest, lines.c.position)
-                ):
-                    owed.setdefault(line.digest, []).append(
-                        (Address(line.account), int(line.amount))
-                    )
+            rows = connection.execute(query).all()
+            place = _place(ledger_id, datanet, first, rows[-1].seq if rows else first)
+            for seq, account, amount in connection.execute(
+                _lines(place, lines.c.account, lines.c.amount)
+            ):
+                owed.setdefault(seq, []).append((Address(account), int(amount)))
             end = first + limit if last is None else min(first + limit, last + 1)
             lost = _abandoned_payables(connection, ledger_id, datanet, first, end)
         found = [
-            Payable(row["seq"], row["leaf"], row["issued_at"], tuple(owed.get(row["digest"], ())))
-            for row in rows
+            Payable(row.seq, row.leaf, row.issued_at, tuple(owed.get(row.seq, ()))) for row in rows
         ]
         return sorted([*found, *lost], key=lambda payable: payable.seq)[:limit]
 
@@ -152,19 +160,23 @@ def _abandoned_payables(
     return found
 
 
-def _receipts(ledger_id: bytes, datanet: str, first: int, last: int | None) -> sa.Select[Any]:
-    query = sa.select(receipts).where(
-        receipts.c.ledger_id == ledger_id, receipts.c.datanet == datanet, receipts.c.seq >= first
-    )
-    if last is not None:
-        query = query.where(receipts.c.seq <= last)
-    return query.order_by(receipts.c.seq)
+def _place(ledger_id: bytes, datanet: str, first: int, last: int | None) -> sa.ColumnElement[bool]:
+    """Whether a receipt lies in that range of numbers."""
+    range_ = [receipts.c.seq >= first] + ([] if last is None else [receipts.c.seq <= last])
+    return sa.and_(receipts.c.ledger_id == ledger_id, receipts.c.datanet == datanet, *range_)
 
 
-def _stored_receipt(connection: Connection, row: RowMapping) -> StoredReceipt:
-    bodies = connection.execute(
-        sa.select(lines.c.body).where(lines.c.digest == row["digest"]).order_by(lines.c.position)
+def _lines(place: sa.ColumnElement[bool], *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    """All lines of the receipts there in one query, each after its receipt's seq, in order."""
+    return (
+        sa.select(receipts.c.seq, *columns)
+        .join(lines, lines.c.digest == receipts.c.digest)
+        .where(place)
+        .order_by(receipts.c.seq, lines.c.position)
     )
+
+
+def _stored_receipt(row: RowMapping, bodies: Iterable[dict[str, Any]]) -> StoredReceipt:
     domain = row["domain"]
     return StoredReceipt(
         row["digest"],
@@ -177,5 +189,5 @@ def _stored_receipt(connection: Connection, row: RowMapping) -> StoredReceipt:
         receipt_from_json(row["message"]),
         row["signature"],
         None if row["signer"] is None else Address(row["signer"]),
-        tuple(line_from_json(body) for (body,) in bodies),
+        tuple(line_from_json(body) for body in bodies),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,14 +17,19 @@ from sqlalchemy.engine import Connection, Engine, make_url
 from footnote.errors import Broken, Invalid, Misconfigured, StorageFull, Unavailable
 from rewards.journal.tables import SCHEMA_VERSION, attempts, batches, leases, meta, metadata
 
+log = logging.getLogger(__name__)
+
 
 @contextmanager
 def _translated() -> Iterator[None]:
     try:
         yield
     except sa.exc.OperationalError as error:
+        log.warning("the journal: %s", error.orig)
         if "full" in str(error.orig).lower():
             raise StorageFull("no room in the journal", "free some disk space") from error
+        if "no such" in str(error.orig):  # a column or a table
+            raise Broken("the journal does not fit this Footnote", "restart it") from error
         raise Unavailable("the journal cannot be used now", "try again") from error
     except sa.exc.DatabaseError as error:
         raise Broken(
@@ -148,10 +155,9 @@ def _engine(url: str) -> Engine:
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # SQLAlchemy begins transactions, not the driver
-        for pragma in (
-            "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 30000",
-        ):  # fmt: skip
+        for pragma in ("busy_timeout = 30000", "synchronous = FULL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
+        _use_wal(connection)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -159,6 +165,19 @@ def _engine(url: str) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
     return engine
+
+
+def _use_wal(connection: Any) -> None:
+    """Of several that open a new journal at once SQLite refuses some at once, without waiting."""
+    until = time.monotonic() + 30.0
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.01)
 
 
 def replace_row(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -215,9 +216,17 @@ def test_deployment_returns_once_it_is_final(final_pool: Pool) -> None:
     assert final_pool.chain.confirms(final_pool.ledger)
 
 
-def test_fees_stay_under_the_ceiling(instant_pool: Pool) -> None:
-    fees = EvmChain(instant_pool.url, max_fee_gwei=1e-9).fees()
-    assert (fees.max_fee, fees.priority_fee) == (1, 1)
+def test_fees_cover_what_a_block_asks_and_an_owners_stay_under_the_ceiling(
+    instant_pool: Pool,
+) -> None:
+    fees = EvmChain(instant_pool.url).fees()
+    assert fees.max_fee >= fees.base_fee + fees.priority_fee > 0
+    key = new_key()
+    give_coin(instant_pool.url, format_address(key.address), 10**18)
+    capped = EvmChain(instant_pool.url, max_fee_gwei=1.5)
+    sent = capped.create_datanet(key, instant_pool.ledger, bytes(32), "")
+    found: Any = rpc(instant_pool.url, "eth_getTransactionByHash", "0x" + sent.hex())
+    assert int(found["maxFeePerGas"], 16) <= 1_500_000_000
 
 
 def test_a_chain_that_does_not_answer_is_unavailable() -> None:
@@ -250,3 +259,16 @@ def test_a_new_chain_with_the_same_id_contradicts_the_old_ledger(stack: Stack) -
     rpc(url, "anvil_mine", hex(old.deployment_block + 2))
     assert not pool.chain.is_ledger(old)
     assert pool.chain.contradicts(old)
+
+
+def test_a_pool_is_settled_through_several_endpoints_of_which_one_is_dead(
+    instant_pool: Pool, tmp_path: Path
+) -> None:
+    dead = f"http://127.0.0.1:{free_port()}"
+    localhost = instant_pool.url.replace("127.0.0.1", "localhost")
+    chain = EvmChain(f"{dead},{localhost},{instant_pool.url}", confirmations=0)
+    at = place(replace(instant_pool, chain=chain), tmp_path)
+    at.record(1, 2)
+    at.settle()
+    assert at.credited() == at.owed()
+    assert list(chain.endpoints.left_out()) == [dead]

@@ -301,7 +301,7 @@ def test_nothing_is_visible_if_the_transaction_fails(journal: Journal, recorder:
     class Failing(Journal):
         """Fails after everything was written and before it commits."""
 
-        def issuing(self, datanet: str) -> Any:
+        def issuing(self, datanet: str, into: Registration | None = None) -> Any:
             inner = super().issuing(datanet)
 
             class Broken_:
@@ -427,7 +427,7 @@ def test_amounts_beyond_64_bits_are_kept_exactly(journal: Journal, recorder: Rec
     assert stored(journal)[2].message.fee == fee
     with journal.issuing("eips") as issue:
         day = stored(journal)[0].message.issued_at // 86_400
-        assert issue.spent(day) == Spent(3 * fee, {address(1): 3 * half})
+        assert issue.spent(day, [address(1), address(2)]) == Spent(3 * fee, {address(1): 3 * half})
 
 
 def test_the_days_budget_holds_under_many_threads(journal: Journal, recorder: Recorder) -> None:
@@ -476,6 +476,42 @@ def test_a_new_policy_acts_on_later_answers_only(journal: Journal, recorder: Rec
         body = journal.definition(receipt.message.policy_id)
         assert body is not None
         assert int(body["price_per_answer"]) == receipt.message.fee
+
+
+def queries_of(journal: Journal, read: Callable[[], object]) -> int:
+    """How many statements ``read`` runs."""
+    seen: list[str] = []
+
+    def note(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        seen.append(statement)
+
+    event.listen(journal._engine, "before_cursor_execute", note)
+    read()
+    event.remove(journal._engine, "before_cursor_execute", note)
+    return len(seen)
+
+
+def test_many_receipts_take_no_more_queries_than_one(journal: Journal, recorder: Recorder) -> None:
+    for number in range(1, 30):
+        recorder.record(paying(number))
+    recorder.record(refusal())
+    for read in (journal.receipts, journal.payables):
+        few = queries_of(journal, lambda read=read: read(LEDGER_ID, "eips", 0, 0))  # type: ignore[misc]
+        many = queries_of(journal, lambda read=read: read(LEDGER_ID, "eips", 0, 29))  # type: ignore[misc]
+        assert few == many
+
+
+def test_what_waits_is_read_only_as_far_as_it_is_asked_for(
+    journal: Journal, recorder: Recorder
+) -> None:
+    for number in range(1, 8):
+        recorder.record(paying(number))
+    whole = journal.payables(LEDGER_ID, "eips", 0)
+    assert [payable.seq for payable in whole] == list(range(7))
+    assert journal.payables(LEDGER_ID, "eips", 2, limit=3) == whole[2:5]
+    assert journal.payables(LEDGER_ID, "eips", 2, 4) == whole[2:5]
+    assert journal.payables(LEDGER_ID, "eips", 7) == []
+    assert [len(payable.owed) for payable in whole] == [2] * 7
 
 
 def test_a_refusal_has_a_receipt_and_owes_nothing(journal: Journal, recorder: Recorder) -> None:

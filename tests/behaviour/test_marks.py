@@ -177,7 +177,7 @@ def test_an_older_journal_issues_nothing_and_pays_what_it_holds(at: Place, marks
     record(at, marks, 3, 4, 5)
     restore(at, copy)
     recorder = Recorder(at.journal, at.signer, marks)
-    with pytest.raises(RolledBack, match=r"receipts 2\.\.4 of eips were issued"):
+    with pytest.raises(RolledBack, match="receipts up to 4 of eips were issued"):
         recorder.record(paying(6))
     with pytest.raises(RolledBack):
         recorder.check("eips")
@@ -308,7 +308,7 @@ def test_days_limits_count_what_came_back(at: Place, marks: Marks) -> None:
     resume(journal, marks, None, at.registration, kept, abandon=False)
     with journal.issuing("eips") as issue:
         day = journal.receipts(at.ledger_id, "eips", 0, 0)[0].message.issued_at // 86_400
-        spent = issue.spent(day).by_address
+        spent = issue.spent(day, journal.owed_in(at.ledger_id)).by_address
     assert spent == {a: n for a, n in journal.owed_in(at.ledger_id).items() if n}
 
 
@@ -325,8 +325,48 @@ def test_the_command_reads_folders_of_saved_receipts(at: Place, marks: Marks) ->
     done = CliRunner().invoke(footnote, [*call, str(folder)], env=environment)
     assert done.exception is None
     assert json.loads(done.stdout) == {
-        "datanet": "eips", "readmitted": 3, "abandoned": None, "next_seq": 5,
-    }  # fmt: skip
+        "datanet": "eips",
+        "ledgers": [
+            {
+                "ledger_id": "0x" + at.ledger_id.hex(),
+                "readmitted": 3,
+                "abandoned": None,
+                "next_seq": 5,
+            }
+        ],
+    }
+
+
+def test_what_an_older_ledger_lost_stops_issuing_into_a_new_one(
+    at: Place, marks: Marks, tmp_path: Path
+) -> None:
+    lost, kept = lose_tail(at, marks)
+    newer = place(deployed(at.pool.url, at.pool.chain), tmp_path)
+    at.journal.add_ledger(newer.pool.ledger)
+    at.journal.register(newer.registration)
+    recorder = Recorder(at.journal, newer.signer, marks)
+    with pytest.raises(RolledBack, match="receipts up to 4 of eips were issued"):
+        recorder.record(paying(6))
+    resume(at.journal, marks, None, at.registration, kept, abandon=False)
+    recorder.record(paying(6))
+    assert at.journal.next_seq(newer.ledger_id, "eips") == 1
+    assert at.journal.next_seq(at.ledger_id, "eips") == 5
+    at.settle()
+    assert at.credited() == at.owed()
+    assert len(lost) == 3
+
+
+def test_a_ledger_that_the_journal_never_knew_is_forgotten_only_openly(
+    at: Place, marks: Marks
+) -> None:
+    marks.note(LEDGER, "eips", shown(3))
+    with pytest.raises(RolledBack):
+        record(at, marks, 1)
+    environment = {**clean_environment(**at.settings()), "FOOTNOTE_MARKS": str(marks.folder)}
+    call = ["journal", "resume", "eips"]
+    assert isinstance(CliRunner().invoke(footnote, call, env=environment).exception, Refused)
+    assert CliRunner().invoke(footnote, [*call, "--abandon"], env=environment).exception is None
+    record(at, marks, 1)
 
 
 def test_an_answer_process_stops_and_goes_on_after_the_resume(at: Place, marks: Marks) -> None:

@@ -78,6 +78,30 @@ def test_receipts_with_a_gap_make_no_batch() -> None:
         batch_of([payable(0), payable(2)])
 
 
+LIMITS = st.builds(
+    Limits,
+    max_total=st.integers(0, 10**21),
+    max_entries=st.integers(0, 12),
+    max_receipts=st.integers(0, 12),
+)
+
+
+@given(RECEIPTS, LIMITS)
+def test_a_prefix_is_the_longest_whose_batch_keeps_within_every_limit(
+    receipts: list[Payable], limits: Limits
+) -> None:
+    def fits(count: int) -> bool:
+        batch = batch_of(receipts[:count])
+        return (
+            count <= limits.max_receipts
+            and batch.total <= limits.max_total
+            and len(batch.payouts) <= limits.max_entries
+        )
+
+    longest = max((n for n in range(1, len(receipts) + 1) if fits(n)), default=0)
+    assert longest_prefix(receipts, limits) == (receipts[:longest], longest < len(receipts))
+
+
 def test_a_batch_takes_the_longest_prefix_of_500_addresses() -> None:
     receipts = [payable(i, (2 * i + 1, 5), (2 * i + 2, 5)) for i in range(300)]
     chosen, full = longest_prefix(receipts, Limits())

@@ -9,12 +9,18 @@ EXTRAS ?= cpu,demo,dev
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test unit lint contracts contracts-check contracts-test setup bench-setup clean help
+.PHONY: chaos power-loss
+.PHONY: simulate faults
 
 help:
 	@echo "make demo            the whole story on this machine (ARGS=\"--once --json\" to end by itself)"
 	@echo "make test            lint, types, house, contracts, and every test"
 	@echo "make contracts       build contracts_abi/ from contracts/"
 	@echo "make contracts-test  forge unit, fuzz and invariant tests"
+	@echo "make simulate        SEEDS=1000 schedules in the simulator, and every wrong variant (FIRST=1)"
+	@echo "make faults          SEEDS=100 schedules against a real chain, Redis and SQLite (FIRST=1)"
+	@echo "make chaos           everything killed and cut off for ten minutes (ARGS=\"--minutes 1\")"
+	@echo "make power-loss      acknowledged answers after a power loss; needs root and loop devices"
 	@echo "make setup           .venv and node_modules only"
 	@echo "make clean           remove what make made"
 
@@ -64,6 +70,25 @@ node_modules/.installed: package.json package-lock.json
 
 bench-setup: setup
 	@$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e ".[$(EXTRAS),bench]"
+
+# Each ends with one JSON object. Without FIRST the first seed is the time, so that seeds are fresh.
+SEEDS ?=
+FIRST ?=
+CHOSEN = $(if $(SEEDS),--seeds $(SEEDS)) $(if $(FIRST),--first $(FIRST))
+
+simulate: setup
+	@OMP_NUM_THREADS=1 nice $(VENV)/bin/python -m tests.simulator $(CHOSEN) $(ARGS)
+
+faults: setup
+	@OMP_NUM_THREADS=1 nice $(VENV)/bin/python -m tests.faults $(CHOSEN) $(ARGS)
+
+chaos: setup
+	nice $(VENV)/bin/python -m bench.chaos $(ARGS)
+
+# First with a journal that is not flushed, which must lose; then the real one, which must not.
+power-loss: setup
+	nice $(VENV)/bin/python -m bench.power_loss $(ARGS) --control NORMAL
+	nice $(VENV)/bin/python -m bench.power_loss $(ARGS)
 
 clean:
 	rm -rf $(VENV) node_modules .demo contracts/out contracts/cache

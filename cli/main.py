@@ -23,10 +23,13 @@ _COMMANDS = {
     "key": ("rewards.commands.setup", "key", "Make encrypted keystore files."),
     "deploy": ("rewards.commands.setup", "deploy", "Deploy registry and reward pool."),
     "register": ("rewards.commands.setup", "register", "Register a Datanet on chain."),
+    "publish": ("cli.publish", "publish", "Put a snapshot's content root on chain."),
     "fund": ("rewards.commands.setup", "fund", "Put tokens into a Datanet's pool."),
     "policy": ("rewards.commands.setup", "policy", "Show or set a Datanet's reward policy."),
     "worker": ("rewards.commands.settle", "worker", "Settle what receipts owe."),
     "journal": ("rewards.commands.journal", "journal", "Care for the record of what is owed."),
+    "backup": ("cli.backup", "backup", "Copy what cannot be made again."),
+    "restore": ("cli.backup", "restore", "Bring a backup back."),
     "audit": ("rewards.commands.proof", "audit_command", "Compare journal and chain."),
     "verify": ("cli.ask", "verify", "Check a saved receipt."),
 }

@@ -75,6 +75,8 @@ _REMEDIES = {
     "WindowCapExceeded": "wait until the pool's window has room",
     "BadCursor": "look at the chain again",
     "UnknownDatanet": "register the Datanet first",
+    "NotOwner": "use the key of the Datanet's owner",
+    "VersionConflict": "somebody published meanwhile: run it again",
 }
 
 
@@ -474,6 +476,32 @@ class EvmChain:
     def add_signer(self, key: Key, ledger: Ledger, datanet_id: bytes, signer: Address) -> bytes:
         function = self._registry(ledger).functions.addSigner
         return self._transact(key, function(datanet_id, format_address(signer)))
+
+    def version(self, ledger: Ledger, datanet_id: bytes) -> int:
+        """The version published last; 0 before the first."""
+        return int(self._read(self._registry(ledger).functions.version(datanet_id), "latest"))
+
+    def content_root(self, ledger: Ledger, datanet_id: bytes, version: int) -> bytes:
+        function = self._registry(ledger).functions.contentRoot(datanet_id, version)
+        return bytes(self._read(function, "latest"))
+
+    def verify_document(
+        self,
+        ledger: Ledger,
+        datanet_id: bytes,
+        version: int,
+        leaf: bytes,
+        proof: Sequence[bytes],
+    ) -> bool:
+        function = self._registry(ledger).functions.verifyDocument
+        return bool(self._read(function(datanet_id, version, leaf, list(proof)), "latest"))
+
+    def publish(
+        self, key: Key, ledger: Ledger, datanet_id: bytes, expected: int, root: bytes, uri: str
+    ) -> bytes:
+        """Publish the version after ``expected``, unless another one was published meanwhile."""
+        function = self._registry(ledger).functions.publish
+        return self._transact(key, function(datanet_id, expected, root, uri))
 
     def fund(self, key: Key, ledger: Ledger, datanet_id: bytes, amount: int) -> bytes:
         native = ledger.token == ZERO_ADDRESS

@@ -71,7 +71,8 @@ class Recorder:
                         answer, head.policy, issue.spent(day, payees(answer, head.policy))
                     )
                 salt = self.new_salt()
-                message = _message(answer, head, owed, salt, issued_at)
+                version = issue.version_of(answer.snapshot_id)
+                message = _message(answer, head, owed, salt, issued_at, version)
                 receipt = self._signed(answer, head, owed, message)
                 body = answer_object(answer, receipt, salt)
                 defined = [answer.model, answer.verifier, head.policy.definition]
@@ -107,6 +108,10 @@ class Recorder:
     def check(self, datanet: str) -> None:
         """Raise unless an answer from ``datanet`` could be issued now."""
         self._term(self.journal.registration(datanet))
+        self.check_marks(datanet)
+
+    def check_marks(self, datanet: str) -> None:
+        """Raise RolledBack where the journal lost what was issued."""
         if self.marks is not None:
             for ledger_id, mark in self.marks.of(datanet).items():
                 held = self.journal.digest_at(ledger_id, datanet, mark.seq)
@@ -150,7 +155,9 @@ class Recorder:
         )
 
 
-def _message(answer: Answer, head: Head, owed: Owed, salt: bytes, issued_at: int) -> AnswerReceipt:
+def _message(
+    answer: Answer, head: Head, owed: Owed, salt: bytes, issued_at: int, version: int
+) -> AnswerReceipt:
     registration = head.registration
     return AnswerReceipt(
         ledger_id=registration.ledger.ledger_id if registration else ZERO_HASH,
@@ -165,7 +172,7 @@ def _message(answer: Answer, head: Head, owed: Owed, salt: bytes, issued_at: int
         verifier_id=answer.verifier.definition_id,
         policy_id=head.policy.definition.definition_id,
         snapshot_id=answer.snapshot_id,
-        registry_version=0,
+        registry_version=version,
         citations_root=citations_root(owed.lines),
         fee=owed.fee,
         data_pool=owed.data_pool,

@@ -6,7 +6,7 @@ import hashlib
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eth_account import Account
@@ -114,10 +114,11 @@ def refusal(datanet: str = "eips") -> Answer:
     return answer((), datanet=datanet, refused="The Datanet does not hold the answer.")
 
 
-def paying(number: int = 1, datanet: str = "eips") -> Answer:
+def paying(number: int = 1, datanet: str = "eips", snapshot_id: bytes | None = None) -> Answer:
     """An Answer that owes two contributors."""
     cited = document(f"d{number}", (number, 7_000), (number + 1, 3_000))
-    return answer([supported(1, cited)], datanet=datanet)
+    made = answer([supported(1, cited)], datanet=datanet)
+    return made if snapshot_id is None else replace(made, snapshot_id=snapshot_id)
 
 
 def key_of(seed: str) -> Key:

@@ -26,6 +26,7 @@ from rewards.journal.tables import (
     lines,
     receipts,
     spending,
+    versions,
 )
 from rewards.ledger import Registration
 from rewards.owed import Spent
@@ -63,6 +64,17 @@ class Issue:
         """The digest that the next receipt after ``seq`` had to name: that receipt's, or that of
         the last of abandoned ones; in this Ledger or in another one."""
         return _digest_at(self._connection, ledger_id or self._ledger_id, self.datanet, seq)
+
+    def version_of(self, snapshot_id: bytes) -> int:
+        """The version under which a snapshot's documents are published on chain; 0 for none."""
+        found = self._connection.execute(
+            sa.select(sa.func.max(versions.c.version)).where(
+                versions.c.ledger_id == self._ledger_id,
+                versions.c.datanet == self.datanet,
+                versions.c.snapshot_id == snapshot_id,
+            )
+        ).scalar()
+        return int(found or 0)
 
     def spent(self, day: int, accounts: Collection[Address]) -> Spent:
         """What the UTC day ``day``, counted from 1970, owes already, and to these of all

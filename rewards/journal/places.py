@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from footnote.addresses import Address
 from footnote.ids import canonical_json
 from footnote.model import Definition
+from rewards.journal.records import Version
 from rewards.journal.store import Store, replace_row
 from rewards.journal.tables import (
     claims,
@@ -20,6 +21,7 @@ from rewards.journal.tables import (
     policies,
     registrations,
     signers,
+    versions,
 )
 from rewards.ledger import Ledger, Registration, SignerTerm
 from rewards.policy import Policy, policy_from
@@ -107,6 +109,19 @@ class Places(Store):
         with self._reading() as connection:
             rows = connection.execute(_registrations(lost=lost)).mappings().all()
             return [_registration_of(connection, row) for row in rows]
+
+    def add_version(self, registration: Registration, version: Version) -> None:
+        """Note under which version a snapshot's documents are published."""
+        key = {
+            "ledger_id": registration.ledger.ledger_id,
+            "datanet": registration.datanet,
+            "snapshot_id": version.snapshot_id,
+        }
+        values = {
+            "version": version.version, "content_root": version.content_root, "uri": version.uri,
+        }  # fmt: skip
+        with self._writing() as connection:
+            replace_row(connection, versions, key, values)
 
     def set_policy(self, datanet: str, policy: Policy) -> int:
         """Make ``policy`` the one for later answers; returns its version."""

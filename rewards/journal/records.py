@@ -83,7 +83,6 @@ class Version:
     snapshot_id: bytes
     content_root: bytes
     uri: str
-    tx_hash: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,9 +174,8 @@ versions = sa.Table(
     "versions", metadata,
     sa.Column("ledger_id", _Hash, primary_key=True),
     sa.Column("datanet", sa.String, primary_key=True),
-    sa.Column("version", sa.Integer, primary_key=True),
-    sa.Column("snapshot_id", _Hash, nullable=False),
+    sa.Column("snapshot_id", _Hash, primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
     sa.Column("content_root", _Hash, nullable=False),
     sa.Column("uri", sa.String, nullable=False),
-    sa.Column("tx_hash", _Hash, nullable=False),
 )  # fmt: skip

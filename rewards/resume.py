@@ -8,7 +8,7 @@ the last lost one's digest, so that a lost receipt that turns up later is seen t
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +47,7 @@ def resume(
     saved: Iterable[Mapping[str, Any]],
     *,
     abandon: bool,
+    clock: Callable[[], float] = time.time,
 ) -> Resumed:
     """Bring journal and mark together again, in one transaction.
 
@@ -70,7 +71,7 @@ def resume(
             if not abandon:
                 raise _missing(issue.head.seq, mark.seq, readmitted)
             _check_unsettled(chain, registration, issue.head.seq)
-            given_up = issue.abandon(mark.seq, mark.digest, int(time.time()))
+            given_up = issue.abandon(mark.seq, mark.digest, int(clock()))
         elif mark is not None and issue.digest_at(mark.seq) != mark.digest and not abandon:
             raise Refused(
                 f"receipt {mark.seq} is another one in the journal than was issued",

@@ -440,7 +440,7 @@ class Settler:
         unspent = self.chain.nonce(nonced.key, "latest")
         if unspent >= nonced.nonce:
             return False
-        if unspent not in self.journal.nonces_owned(nonced.key):
+        if unspent not in self.journal.nonces_owned(nonced.key, nonced.planned.ledger_id):
             planned = nonced.planned
             fees = self._fees(planned, unspent)
             if not self._unaffordable(registration, planned, unspent, TRANSFER_GAS, fees):

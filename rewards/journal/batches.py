@@ -26,7 +26,7 @@ from rewards.batch import (
 )
 from rewards.journal.records import Overtaken, StoredBatch
 from rewards.journal.store import Store
-from rewards.journal.tables import attempts, batches, receipts
+from rewards.journal.tables import attempts, batches, ledgers, receipts
 
 
 class Batches(Store):
@@ -130,21 +130,24 @@ class Batches(Store):
             )
             return {(row.ledger_id, row.datanet): row.nonce for row in rows}
 
-    def nonces_owned(self, key: Address) -> set[int]:
-        """The nonces of all Batches of ``key`` that are not final."""
+    def nonces_owned(self, key: Address, ledger_id: bytes) -> set[int]:
+        """The nonces of all Batches of ``key`` on a Ledger's chain that are not final."""
         with self._reading() as connection:
             query = sa.select(batches.c.nonce).where(
-                batches.c.key == key, batches.c.stage != "final"
+                batches.c.key == key,
+                batches.c.ledger_id.in_(_on_one_chain(connection, ledger_id)),
+                batches.c.stage != "final",
             )
             return set(connection.execute(query).scalars())
 
     def fees_tried(self, key: Address, ledger_id: bytes, nonce: int) -> tuple[int, int]:
-        """The highest fees signed so far for a nonce, whatever for: (max fee, priority fee)."""
+        """The highest fees signed so far for a nonce on a Ledger's chain, whatever for: (max fee,
+        priority fee)."""
         with self._reading() as connection:
             rows = connection.execute(
                 sa.select(attempts.c.max_fee, attempts.c.priority_fee).where(
                     attempts.c.key == key,
-                    attempts.c.ledger_id == ledger_id,
+                    attempts.c.ledger_id.in_(_on_one_chain(connection, ledger_id)),
                     attempts.c.nonce == nonce,
                 )
             ).all()
@@ -221,7 +224,7 @@ class Batches(Store):
             busy = connection.execute(
                 sa.select(batches.c.batch_id).where(
                     batches.c.key == key,
-                    batches.c.ledger_id == planned.ledger_id,
+                    batches.c.ledger_id.in_(_on_one_chain(connection, planned.ledger_id)),
                     # a mined Batch owns its nonce still: then the chain's answer was old
                     batches.c.stage.in_(_IN_FLIGHT) | (batches.c.nonce == nonce),
                 )
@@ -340,6 +343,13 @@ def _insert_attempt(
             purpose=attempt.purpose.value,
         )
     )
+
+
+def _on_one_chain(connection: Connection, ledger_id: bytes) -> list[bytes]:
+    """The Ledgers on the chain of this one: a key's nonces count for all of them together."""
+    bodies = connection.execute(sa.select(ledgers.c.ledger_id, ledgers.c.body))
+    chains = {row.ledger_id: (row.body["chain_id"], row.body["genesis_hash"]) for row in bodies}
+    return [one for one in chains if chains[one] == chains.get(ledger_id)]
 
 
 def _attempts(batch_id: bytes, nonce: int) -> sa.Select[Any]:

@@ -734,3 +734,28 @@ def test_a_journal_that_somebody_holds_for_a_moment_is_waited_for(
         assert journal.next_seq(LEDGER_ID, "eips") == 0
     thread.join()
     assert_whole(journal, 1)
+
+
+def test_a_key_has_one_row_of_nonces_in_all_ledgers_of_a_chain(
+    journal: Journal, recorder: Recorder
+) -> None:
+    recorder.record(paying())
+    newer = replace(FAR, pool=address(77))
+    elsewhere = replace(FAR, genesis_hash=keccak(b"elsewhere"))
+    for ledger in (newer, elsewhere):
+        journal.add_ledger(ledger)
+    first = journal.plan(planned_batch(journal))
+    second = journal.plan(replace(first, ledger_id=newer.ledger_id, batch_id=keccak(b"second")))
+    third = journal.plan(replace(first, ledger_id=elsewhere.ledger_id, batch_id=keccak(b"third")))
+    nonced = journal.take_nonce(first, address(60), 7)
+    assert nonced is not None
+    assert journal.take_nonce(second, address(60), 8) is None, "one transaction is in flight"
+    assert journal.take_nonce(third, address(60), 7) is not None, "another chain counts by itself"
+    sent = journal.mark_sent(journal.store_attempt(nonced, ATTEMPT), 1.0)
+    fees = ATTEMPT.max_fee, ATTEMPT.priority_fee
+    assert journal.fees_tried(address(60), newer.ledger_id, 7) == fees
+    assert journal.fees_tried(address(60), elsewhere.ledger_id, 7) == (0, 0)
+    journal.mark_mined(sent, ATTEMPT.tx_hash)
+    assert journal.take_nonce(second, address(60), 7) is None, "7 is that of a mined batch"
+    assert journal.nonces_owned(address(60), newer.ledger_id) == {7}
+    assert journal.take_nonce(second, address(60), 8) is not None

@@ -119,8 +119,9 @@ def run_demo(folder: Path, stop: threading.Event, once: bool, say: Say) -> dict[
         stack.start("api", [*FOOTNOTE, "serve", "--port", str(port)])
         stack.start("worker", [*FOOTNOTE, "worker"])
 
-        say("5/8  registering the Datanet, its receipt signer and distributor; funding its pool")
+        say("5/8  registering the Datanet with its keys, publishing its version, funding its pool")
         stack.run(["register", DATANET])
+        stack.run(["publish", DATANET])
         stack.run(["fund", DATANET, "10"])
         stack.wait_http(f"{api}/readyz")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any
 
 from footnote.addresses import ZERO_ADDRESS, Address, format_address
@@ -39,6 +40,7 @@ RECEIPT_FIELDS: tuple[tuple[str, str, str], ...] = (
 """Name on the wire, Solidity type, attribute of :class:`AnswerReceipt`."""
 
 RECEIPT_TYPE = f"AnswerReceipt({','.join(f'{kind} {name}' for name, kind, _ in RECEIPT_FIELDS)})"
+_RECEIPT_TYPE_HASH = keccak(RECEIPT_TYPE.encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +52,7 @@ class Domain:
 
     @property
     def separator(self) -> bytes:
-        return keccak(
-            abi_encode(
-                ["bytes32", "bytes32", "bytes32", "uint256", "address"],
-                [
-                    keccak(DOMAIN_TYPE.encode()),
-                    keccak(DOMAIN_NAME.encode()),
-                    keccak(DOMAIN_VERSION.encode()),
-                    self.chain_id,
-                    self.pool,
-                ],
-            )
-        )
+        return _separator(self.chain_id, self.pool)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -97,15 +88,7 @@ class AnswerReceipt:
 
     @property
     def hash_struct(self) -> bytes:
-        return keccak(
-            abi_encode(
-                ["bytes32", *(kind for _, kind, _ in RECEIPT_FIELDS)],
-                [
-                    keccak(RECEIPT_TYPE.encode()),
-                    *(getattr(self, attribute) for _, _, attribute in RECEIPT_FIELDS),
-                ],
-            )
-        )
+        return _hash_struct(*(getattr(self, name) for _, _, name in RECEIPT_FIELDS))
 
     def digest(self, domain: Domain) -> bytes:
         """What is signed; also the receipt's id."""
@@ -123,6 +106,20 @@ class AnswerReceipt:
     def as_json(self) -> dict[str, Any]:
         """The message as EIP-712 tools read it; 128-bit amounts as decimal text."""
         return {name: _shown(getattr(self, a), kind) for name, kind, a in RECEIPT_FIELDS}
+
+
+@lru_cache(maxsize=256, typed=True)
+def _hash_struct(*values: Any) -> bytes:
+    """Asked for twice of each receipt, by its digest and by its leaf. ``typed``: True is not 1."""
+    kinds = ["bytes32", *(kind for _, kind, _ in RECEIPT_FIELDS)]
+    return keccak(abi_encode(kinds, [_RECEIPT_TYPE_HASH, *values]))
+
+
+@lru_cache(maxsize=16, typed=True)
+def _separator(chain_id: int, pool: Address) -> bytes:
+    kinds = ["bytes32", "bytes32", "bytes32", "uint256", "address"]
+    names = (keccak(text.encode()) for text in (DOMAIN_TYPE, DOMAIN_NAME, DOMAIN_VERSION))
+    return keccak(abi_encode(kinds, [*names, chain_id, pool]))
 
 
 def receipt_from_json(message: dict[str, Any]) -> AnswerReceipt:

@@ -145,6 +145,12 @@ contract DatanetRegistry {
         return _datanets[datanetId].owner;
     }
 
+    /// @notice How often the Datanet changed hands, so that what a former owner began can be told from the present
+    /// owner's.
+    function epochOf(bytes32 datanetId) external view returns (uint64) {
+        return _datanets[datanetId].epoch;
+    }
+
     function isRegistered(bytes32 datanetId) external view returns (bool) {
         return _datanets[datanetId].owner != address(0);
     }

@@ -9,6 +9,9 @@ import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol
 import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {RateLimiter} from "@openzeppelin/contracts/utils/RateLimiter.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
+import {Nonces} from "@openzeppelin/contracts/utils/Nonces.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {DatanetRegistry} from "./DatanetRegistry.sol";
@@ -20,7 +23,7 @@ import {DatanetRegistry} from "./DatanetRegistry.sol";
 /// money; the distributor is trusted for amounts, within the caps.
 /// @dev The books (`totalFunds + totalCredit`) are kept apart from the balance, so coin forced upon the contract
 /// changes nothing. A token whose balances move by themselves is not supported.
-contract RewardPool is AccessControlDefaultAdminRules, ReentrancyGuardTransient {
+contract RewardPool is AccessControlDefaultAdminRules, ReentrancyGuardTransient, EIP712, Nonces {
     using SafeERC20 for IERC20;
     using RateLimiter for RateLimiter.SlidingWindow;
 
@@ -30,6 +33,14 @@ contract RewardPool is AccessControlDefaultAdminRules, ReentrancyGuardTransient 
         uint64 first;
         uint64 last;
         uint64 at;
+    }
+
+    /// @notice What a Datanet's owner wants back. `epoch` is that of the ownership under which it was asked for.
+    struct Defunding {
+        uint256 amount;
+        uint64 from;
+        uint64 until;
+        uint64 epoch;
     }
 
     /// @notice May pause and may lower caps, and can undo neither.
@@ -46,6 +57,16 @@ contract RewardPool is AccessControlDefaultAdminRules, ReentrancyGuardTransient 
     /// @notice How long a pause of `claim` lasts at most, and how long after its end no other can begin: credited
     /// money cannot be held back for more than half of the time.
     uint64 public constant CLAIM_PAUSE_SECONDS = 7 days;
+
+    /// @notice How long an owner waits for money that is not credited yet, so that what is owed already can be
+    /// settled before; and for how long it may be taken then. After that it must be asked for again.
+    uint64 public constant DEFUNDING_DELAY = 7 days;
+    uint64 public constant DEFUNDING_WINDOW = 7 days;
+
+    /// @dev Receipts are signed under the same EIP-712 domain; their struct has another type, so neither signature
+    /// can pass for the other.
+    bytes32 private constant CLAIM_TYPEHASH =
+        keccak256("Claim(address account,address to,uint256 nonce,uint256 deadline)");
 
     /// @dev No sum of batches, each below 2^105, reaches it.
     uint208 private constant NO_LIMIT = type(uint208).max;
@@ -69,6 +90,9 @@ contract RewardPool is AccessControlDefaultAdminRules, ReentrancyGuardTransient 
     mapping(bytes32 datanetId => mapping(uint64 first => bytes32)) public batchAt;
 
     mapping(bytes32 batchId => Batch) private _batches;
+
+    /// @notice The money of a Datanet that its owner has asked back, if any.
+    mapping(bytes32 datanetId => Defunding) public defundings;
 
     uint256 public totalFunds;
     uint256 public totalCredit;
@@ -98,6 +122,11 @@ contract RewardPool is AccessControlDefaultAdminRules, ReentrancyGuardTransient 
         uint256 count
     );
     event Claimed(address indexed account, address indexed to, uint256 amount);
+    event DefundingRequested(
+        bytes32 indexed datanetId, address indexed owner, uint256 amount, uint64 from, uint64 until
+    );
+    event DefundingCancelled(bytes32 indexed datanetId, address indexed owner);
+    event Defunded(bytes32 indexed datanetId, address indexed owner, address indexed to, uint256 amount);
     event CapsSet(address indexed by, uint256 maxBatch, uint256 maxWindow, uint48 windowSeconds);
     event Paused(address indexed by, uint8 bits);
     event Unpaused(address indexed by, uint8 bits);
@@ -124,11 +153,21 @@ contract RewardPool is AccessControlDefaultAdminRules, ReentrancyGuardTransient 
     error TotalMismatch(uint256 total, uint256 sum);
     error NoCredit(address account);
     error BadRecipient(address to);
+    error ClaimExpired(uint256 deadline);
+    error BadSignature(address account);
+    error NotOwner(bytes32 datanetId, address account);
+    error NoDefunding(bytes32 datanetId);
+    error DefundingNotNow(uint64 from, uint64 until);
     error ZeroWindow();
     error OnlyAdminRaisesCaps();
 
     modifier onlyGuardianOrAdmin() {
         if (!hasRole(GUARDIAN_ROLE, msg.sender)) _checkRole(DEFAULT_ADMIN_ROLE);
+        _;
+    }
+
+    modifier onlyDatanetOwner(bytes32 datanetId) {
+        if (registry.ownerOf(datanetId) != msg.sender) revert NotOwner(datanetId, msg.sender);
         _;
     }
 
@@ -141,6 +180,7 @@ contract RewardPool is AccessControlDefaultAdminRules, ReentrancyGuardTransient 
     /// @param adminDelay seconds between offering the admin's role and its acceptance
     constructor(address token_, address registry_, address admin, uint48 adminDelay)
         AccessControlDefaultAdminRules(adminDelay, admin)
+        EIP712("Footnote", "1")
     {
         if (token_ != address(0) && token_.code.length == 0) revert NoCode(token_);
         if (registry_.code.length == 0) revert NoCode(registry_);
@@ -197,6 +237,59 @@ contract RewardPool is AccessControlDefaultAdminRules, ReentrancyGuardTransient 
     /// @notice Pays the caller's whole credit to `to`. If `to` does not take it, nothing changes.
     function claim(address to) external {
         _claim(msg.sender, to);
+    }
+
+    /// @notice Pays an account's whole credit to `to`, as that account signed: anyone may bring the signature, and
+    /// pay the gas. An account with code is asked whether it signed (ERC-1271). What counts is the credit at that
+    /// moment; a signature counts once, in the order of the account's nonces.
+    function claimFor(address account, address to, uint256 deadline, bytes calldata signature) external {
+        if (block.timestamp > deadline) revert ClaimExpired(deadline);
+        bytes32 structHash = keccak256(abi.encode(CLAIM_TYPEHASH, account, to, _useNonce(account), deadline));
+        if (!SignatureChecker.isValidSignatureNowCalldata(account, _hashTypedDataV4(structHash), signature)) {
+            revert BadSignature(account);
+        }
+        _claim(account, to);
+    }
+
+    /// @notice Makes the signature void that the caller gave for its present nonce.
+    function voidSignature() external {
+        _useNonce(msg.sender);
+    }
+
+    /// @notice Asks for money of a Datanet that is not credited yet; replaces an earlier request. Only the owner may
+    /// ask; settlements go on meanwhile and come first.
+    function requestDefunding(bytes32 datanetId, uint256 amount) external onlyDatanetOwner(datanetId) {
+        if (amount == 0) revert ZeroAmount();
+        uint64 from = uint64(block.timestamp) + DEFUNDING_DELAY;
+        uint64 until = from + DEFUNDING_WINDOW;
+        defundings[datanetId] = Defunding(amount, from, until, registry.epochOf(datanetId));
+        emit DefundingRequested(datanetId, msg.sender, amount, from, until);
+    }
+
+    function cancelDefunding(bytes32 datanetId) external onlyDatanetOwner(datanetId) {
+        if (defundings[datanetId].amount == 0) revert NoDefunding(datanetId);
+        delete defundings[datanetId];
+        emit DefundingCancelled(datanetId, msg.sender);
+    }
+
+    /// @notice Takes what was asked for, or what is left of it: credited money is never touched.
+    /// @dev Not paused with settlements: whoever may pause must not be able to keep an owner's money.
+    function defund(bytes32 datanetId, address to) external nonReentrant onlyDatanetOwner(datanetId) {
+        Defunding memory asked = defundings[datanetId];
+        if (asked.amount == 0 || asked.epoch != registry.epochOf(datanetId)) revert NoDefunding(datanetId);
+        if (block.timestamp < asked.from || block.timestamp >= asked.until) {
+            revert DefundingNotNow(asked.from, asked.until);
+        }
+        uint256 amount = Math.min(asked.amount, funds[datanetId]);
+        if (amount == 0) revert InsufficientFunds(0, asked.amount);
+        delete defundings[datanetId];
+        unchecked {
+            // amount <= funds[datanetId] <= totalFunds
+            funds[datanetId] -= amount;
+            totalFunds -= amount;
+        }
+        emit Defunded(datanetId, msg.sender, to, amount);
+        _send(to, amount);
     }
 
     // ---------------------------------------------------------------------------------------------- pauses and caps
@@ -337,8 +430,6 @@ contract RewardPool is AccessControlDefaultAdminRules, ReentrancyGuardTransient 
     }
 
     function _claim(address account, address to) private nonReentrant whenNotPaused(CLAIM) {
-        // Tokens sent to the pool itself would belong to nobody.
-        if (to == address(0) || to == address(this)) revert BadRecipient(to);
         uint256 amount = credit[account];
         if (amount == 0) revert NoCredit(account);
         credit[account] = 0;
@@ -347,6 +438,12 @@ contract RewardPool is AccessControlDefaultAdminRules, ReentrancyGuardTransient 
             totalCredit -= amount;
         }
         emit Claimed(account, to, amount);
+        _send(to, amount);
+    }
+
+    function _send(address to, uint256 amount) private {
+        // Tokens sent to the pool itself would belong to nobody.
+        if (to == address(0) || to == address(this)) revert BadRecipient(to);
         if (address(token) == address(0)) {
             Address.sendValue(payable(to), amount);
         } else {

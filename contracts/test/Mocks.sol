@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {RewardPool} from "../src/RewardPool.sol";
 
 contract TestToken is ERC20("Test", "TEST") {
@@ -81,6 +82,25 @@ contract Claimant {
             }
         }
         if (mode == Mode.ClaimAgain) _callOrBubble(address(pool), abi.encodeCall(RewardPool.claim, (address(this))));
+    }
+}
+
+/// A wallet with code: asked whether it signed, it says what its owner did (ERC-1271).
+contract Wallet {
+    address public immutable owner;
+    bool public refuses;
+
+    constructor(address owner_) {
+        owner = owner_;
+    }
+
+    function refuse(bool refuses_) external {
+        refuses = refuses_;
+    }
+
+    function isValidSignature(bytes32 hash, bytes calldata signature) external view returns (bytes4) {
+        (address signer,,) = ECDSA.tryRecover(hash, signature);
+        return !refuses && signer == owner ? bytes4(0x1626ba7e) : bytes4(0);
     }
 }
 

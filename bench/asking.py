@@ -12,6 +12,7 @@ import random
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -58,6 +59,8 @@ class Asking:
     """What was asked with each key."""
     requests: int = 0
     cut: int = 0
+    put_off: Counter[int] = field(default_factory=Counter)
+    """Answers other than 200 after which the same was asked again, by status."""
     asked_twice: int = 0
     errors: list[str] = field(default_factory=list)
     given_up: list[str] = field(default_factory=list)
@@ -128,6 +131,8 @@ class Asking:
                 self.cut += 1
             return False
         if reply.status_code in TRY_AGAIN:
+            with self._lock:
+                self.put_off[reply.status_code] += 1
             return False
         self._note(key, reply)
         return True

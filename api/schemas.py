@@ -268,16 +268,29 @@ class Payout(_Strict):
     amount: str
 
 
+class AbandonedRange(_Strict):
+    """Numbers whose receipts were lost, and owe nothing any more."""
+
+    first: int
+    last: int
+    previous: str
+    digest: str
+    at: int
+
+
 class Batch(SettledIn):
     """Everything from which its root and entries can be rebuilt."""
 
     object: Literal["batch"]
     datanet: str
     datanet_id: str
+    ledger: dict[str, Any] | None
     total: str
     held: str | None
     payouts: list[Payout]
+    policies: dict[str, dict[str, Any]]
     receipts: list[SignedReceipt]
+    abandoned: list[AbandonedRange]
 
 
 class EarnedIn(_Strict):

@@ -76,15 +76,18 @@ def tokens(base_units: str) -> str:
 @click.argument("receipt", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--api", help="Address of a Footnote service to read cited texts from.")
 @click.option("--offline", is_flag=True, help="Do not ask a chain; say what stays unchecked.")
-def verify(receipt: Path, api: str | None, offline: bool) -> None:
+@click.option("--batch", is_flag=True, help="The file is a batch: rebuild it from its lines.")
+def verify(receipt: Path, api: str | None, offline: bool, batch: bool) -> None:
     """Check a saved RECEIPT against its hashes, its signature, its sources and the chain.
 
-    Save it from GET /v1/receipts/{id}. Texts come from the Datanets here, or from --api; the chain
-    is FOOTNOTE_RPC_URL. Exit 65 if anything is false, 69 if something could not be checked.
+    Save it from GET /v1/receipts/{id}, or with --batch from GET /v1/batches/{id}. Texts come from
+    the Datanets here, or from --api; the chain is FOOTNOTE_RPC_URL. Exit 65 if anything is false,
+    69 if something could not be checked.
     """
     settings = read_settings()
     text_of = _texts_over_http(api) if api else _texts_here(settings)
-    verify_file(receipt, text_of, None if offline else chain_or_none(settings), offline=offline)
+    chain = None if offline else chain_or_none(settings)
+    verify_file(receipt, text_of, chain, offline=offline, batch=batch)
 
 
 def _texts_here(settings: Settings) -> TextOf:

@@ -98,6 +98,20 @@ class OnChainBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class Settlement:
+    """A Batch as the pool announced it."""
+
+    batch_id: bytes
+    datanet_id: bytes
+    first: int
+    last: int
+    receipts_root: bytes
+    total: int
+    count: int
+    tx_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Fees:
     """EIP-1559 fees in wei for one unit of gas. With less than ``base_fee`` and the priority fee
     nothing is mined now."""
@@ -311,8 +325,28 @@ class EvmChain:
             for event in self._events(ledger, "Claimed", {}, first_block, last_block)
         ]
 
-    def funds(self, ledger: Ledger, datanet_id: bytes) -> int:
-        return int(self._read(self._pool(ledger).functions.funds(datanet_id), "latest"))
+    def funds(self, ledger: Ledger, datanet_id: bytes, block: Block = "latest") -> int:
+        return int(self._read(self._pool(ledger).functions.funds(datanet_id), block))
+
+    def settlements(self, ledger: Ledger, last_block: int) -> Iterator[Settlement]:
+        """Every batch that the pool says it settled, in order, up to a block."""
+        first = ledger.deployment_block
+        for event in self._events(ledger, "BatchSettled", {}, first, last_block):
+            said = event["args"]
+            yield Settlement(
+                bytes(said["batchId"]), bytes(said["datanetId"]), int(said["first"]),
+                int(said["last"]), bytes(said["receiptsRoot"]), int(said["total"]),
+                int(said["count"]), bytes(event["transactionHash"]),
+            )  # fmt: skip
+
+    def money_in(self, ledger: Ledger, last_block: int) -> dict[bytes, int]:
+        """What was put into each Datanet's pool, less what its owner took back, up to a block."""
+        found: dict[bytes, int] = {}
+        for name, sign in (("Funded", 1), ("Defunded", -1)):
+            for event in self._events(ledger, name, {}, ledger.deployment_block, last_block):
+                datanet_id = bytes(event["args"]["datanetId"])
+                found[datanet_id] = found.get(datanet_id, 0) + sign * int(event["args"]["amount"])
+        return found
 
     def most_payable(self, ledger: Ledger, datanet_id: bytes) -> int:
         pool = self._pool(ledger).functions

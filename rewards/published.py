@@ -8,7 +8,7 @@ from footnote.addresses import format_address
 from footnote.ids import ZERO_HASH
 from rewards.batch import proof_in_batch
 from rewards.journal.journal import Journal
-from rewards.journal.records import StoredBatch, StoredReceipt
+from rewards.journal.records import Abandoned, StoredBatch, StoredReceipt
 
 
 def receipt_object(journal: Journal, digest: bytes) -> dict[str, Any]:
@@ -26,7 +26,6 @@ def receipt_object(journal: Journal, digest: bytes) -> dict[str, Any]:
             message.ledger_id, receipt.datanet, settled.batch.first, settled.batch.last
         )
         proof = ["0x" + node.hex() for node in proof_in_batch(payables, message.seq)]
-    ledger = next((x for x in journal.ledgers(lost=True) if x.ledger_id == message.ledger_id), None)
     return {
         "object": "receipt",
         **_signed(receipt),
@@ -36,7 +35,7 @@ def receipt_object(journal: Journal, digest: bytes) -> dict[str, Any]:
         "adapter": (
             None if message.adapter_id == ZERO_HASH else journal.definition(message.adapter_id)
         ),
-        "ledger": ledger.as_json() if ledger else None,
+        "ledger": _ledger(journal, message.ledger_id),
         "batch": _settled(settled) if settled else None,
         "proof": proof,
     }
@@ -48,10 +47,12 @@ def batch_object(journal: Journal, batch_id: bytes) -> dict[str, Any]:
     stored = journal.batch(batch_id)
     batch = stored.batch
     receipts = journal.receipts(stored.ledger_id, stored.datanet, batch.first, batch.last)
+    policies = {receipt.message.policy_id for receipt in receipts}
     return {
         "object": "batch",
         "datanet": stored.datanet,
         "datanet_id": "0x" + stored.datanet_id.hex(),
+        "ledger": _ledger(journal, stored.ledger_id),
         **_settled(stored),
         "total": str(batch.total),
         "held": stored.held,
@@ -59,8 +60,30 @@ def batch_object(journal: Journal, batch_id: bytes) -> dict[str, Any]:
             {"address": format_address(payout.account), "amount": str(payout.amount)}
             for payout in batch.payouts
         ],
+        "policies": {"0x" + p.hex(): journal.definition(p) for p in sorted(policies)},
         "receipts": [_signed(receipt) for receipt in receipts],
+        "abandoned": [
+            abandoned_object(gap)
+            for gap in journal.abandoned(stored.ledger_id, stored.datanet)
+            if gap.first <= batch.last and gap.last >= batch.first
+        ],
     }
+
+
+def abandoned_object(gap: Abandoned) -> dict[str, Any]:
+    """A range of numbers whose receipts were lost; ``digest`` is that of the last one."""
+    return {
+        "first": gap.first,
+        "last": gap.last,
+        "previous": "0x" + gap.previous.hex(),
+        "digest": "0x" + gap.digest.hex(),
+        "at": gap.at,
+    }
+
+
+def _ledger(journal: Journal, ledger_id: bytes) -> dict[str, Any] | None:
+    found = (one for one in journal.ledgers(lost=True) if one.ledger_id == ledger_id)
+    return next((ledger.as_json() for ledger in found), None)
 
 
 def _signed(receipt: StoredReceipt) -> dict[str, Any]:

@@ -101,14 +101,14 @@ def _parse(saved: Mapping[str, Any]) -> _Parsed:
         "lines": [line.as_json() for line in lines],
         "ledger": ledger.as_json() if ledger else None,
     }
-    if not _same(again, {name: saved[name] for name in again}):
+    if not same_json(again, {name: saved[name] for name in again}):
         raise _Failed("it is not written as Footnote writes receipts")
     # What does not fit its Solidity type raises here, and not in the middle of a check.
     _ = message.digest(domain), citations_root(lines), ledger.ledger_id if ledger else None
     return _Parsed(domain, message, lines, ledger)
 
 
-def _same(one: object, other: object) -> bool:
+def same_json(one: object, other: object) -> bool:
     """Equal as JSON: to Python, 0, 0.0 and False are equal."""
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
@@ -144,11 +144,11 @@ def _lines(parsed: _Parsed, saved: Mapping[str, Any]) -> Check:
         policy = policy_from(saved["policy"])
     except (Invalid, AttributeError, TypeError, ValueError) as error:
         return Check(name, False, f"the policy cannot be read ({error})")
-    problem = _line_problem(lines, message, policy)
+    problem = line_problem(lines, message, policy)
     return Check(name, problem is None, problem or f"{len(lines)} lines")
 
 
-def _line_problem(lines: Sequence[Line], message: AnswerReceipt, policy: Policy) -> str | None:
+def line_problem(lines: Sequence[Line], message: AnswerReceipt, policy: Policy) -> str | None:
     """What the root does not cover, recomputed: ids, shares, parts, and every amount."""
     data = [line for line in lines if line.part == "data"]
     named = lines[len(data) :]
@@ -284,7 +284,7 @@ def _proof(saved: Mapping[str, Any], parsed: _Parsed, chain: EvmChain | None) ->
         "receipts_root": "0x" + root.hex(), "digest": "0x" + digest.hex(),
         "tx_hash": "0x" + tx_hash.hex(), "status": status,
     }  # fmt: skip
-    if not _same([again, ["0x" + node.hex() for node in proof]], [shown, saved["proof"]]):
+    if not same_json([again, ["0x" + node.hex() for node in proof]], [shown, saved["proof"]]):
         return Check(name, False, "it is not written as Footnote writes batches")
     if not first <= message.seq <= last:
         return Check(name, False, "the batch does not reach this receipt")

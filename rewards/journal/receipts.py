@@ -92,6 +92,16 @@ class Receipts(Store):
             ).scalar()
             return int(found or 0)
 
+    def head_digest(self, ledger_id: bytes, datanet: str) -> bytes | None:
+        """The digest of the newest receipt, as the next one has to name it."""
+        with self._reading() as connection:
+            found: bytes | None = connection.execute(
+                sa.select(heads.c.previous).where(
+                    heads.c.ledger_id == ledger_id, heads.c.datanet == datanet
+                )
+            ).scalar()
+            return found
+
     def earnings(self, account: Address) -> list[Earning]:
         """Every line that names ``account``, newest first."""
         query = (

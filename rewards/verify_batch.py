@@ -89,9 +89,10 @@ def _parse(saved: Mapping[str, Any]) -> _Parsed:
         raise _Failed("an address of the ledger is none")
     policies = {}
     for name, body in saved["policies"].items():
-        if "0x" + content_id(body).hex() != name:
+        policy = policy_from(body)
+        if "0x" + content_id(body).hex() != name or not same_json(body, policy.definition.body):
             raise _Failed("a policy is not the one that its id names")
-        policies[bytes.fromhex(name[2:])] = policy_from(body)
+        policies[bytes.fromhex(name[2:])] = policy
     gaps = [
         Abandoned(
             gap["first"], gap["last"], bytes.fromhex(gap["previous"][2:]),

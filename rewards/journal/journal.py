@@ -11,7 +11,8 @@ from rewards.journal.answers import Answers
 from rewards.journal.batches import Batches
 from rewards.journal.places import Places
 from rewards.journal.receipts import Receipts
+from rewards.journal.reports import Reports
 
 
-class Journal(Places, Answers, Receipts, Batches):
+class Journal(Places, Answers, Receipts, Batches, Reports):
     """One journal."""

@@ -9,7 +9,7 @@ EXTRAS ?= cpu,demo,dev
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test unit lint contracts contracts-check contracts-test setup bench-setup clean help
-.PHONY: chaos power-loss
+.PHONY: chaos power-loss mutants mutants-changed
 .PHONY: simulate faults
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo "make test            lint, types, house, contracts, and every test"
 	@echo "make contracts       build contracts_abi/ from contracts/"
 	@echo "make contracts-test  forge unit, fuzz and invariant tests"
+	@echo "make mutants         single-line mutants of the contracts (CHANGED=<revision> for changed lines)"
 	@echo "make simulate        SEEDS=1000 schedules in the simulator, and every wrong variant (FIRST=1)"
 	@echo "make faults          SEEDS=100 schedules against a real chain, Redis and SQLite (FIRST=1)"
 	@echo "make chaos           everything killed and cut off for ten minutes (ARGS=\"--minutes 1\")"
@@ -27,7 +28,7 @@ help:
 demo: setup
 	@$(FOOTNOTE) demo $(ARGS)
 
-test: lint contracts-check contracts-test unit
+test: lint contracts-check contracts-test mutants-changed unit
 
 unit: setup
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest $(ARGS)
@@ -46,6 +47,18 @@ contracts-check: setup
 
 contracts-test: setup
 	npm test --silent
+
+CHANGED ?=
+mutants: setup
+	@npm run -s mutants -- $(if $(CHANGED),--changed $(CHANGED) --minutes 5) $(ARGS)
+
+# What CI runs: the mutants of lines changed since the main branch, or since the commit before.
+mutants-changed: setup
+	@base=$$(git merge-base HEAD origin/main 2>/dev/null || true); \
+	 if [ -z "$$base" ] || [ "$$base" = "$$(git rev-parse HEAD 2>/dev/null)" ]; then base=HEAD~1; fi; \
+	 if git rev-parse -q --verify "$$base" >/dev/null 2>&1; \
+	 then npm run -s mutants -- --changed "$$base" --minutes 5; \
+	 else echo "no earlier revision here: no mutants of changed lines"; fi
 
 setup: $(VENV)/.installed node_modules/.installed
 

@@ -20,6 +20,7 @@ interface Vm {
     function assume(bool condition) external pure;
     function expectRevert(bytes calldata refusal) external;
     function expectEmit(address emitter) external;
+    function snapshotValue(string calldata group, string calldata name, uint256 value) external;
     function lastCallGas() external view returns (Gas memory);
 
     function assertTrue(bool condition, string calldata what) external pure;

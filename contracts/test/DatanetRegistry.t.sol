@@ -306,6 +306,20 @@ contract DatanetRegistryTest is Base, Trees {
         return keccak256(abi.encode(block.chainid, address(registry), owner, salt));
     }
 
+    function test_every_change_of_owner_forgets_the_grants_before_it_not_only_the_first() public {
+        vm.assertEq(registry.epochOf(datanet), 0, "at first");
+        _handOver();
+        vm.assertEq(registry.epochOf(datanet), 1, "one change");
+        vm.prank(HEIR);
+        registry.setDistributor(datanet, WORKER, true);
+        vm.prank(HEIR);
+        registry.transferOwnership(datanet, STRANGER);
+        vm.prank(STRANGER);
+        registry.acceptOwnership(datanet);
+        vm.assertEq(registry.epochOf(datanet), 2, "two changes");
+        vm.assertFalse(registry.isDistributor(datanet, WORKER), "forgotten");
+    }
+
     function _handOver() private {
         vm.prank(OWNER);
         registry.transferOwnership(datanet, HEIR);

@@ -12,8 +12,6 @@ contract GasTest is PoolBase {
     uint160 private constant START = uint160(0x1111111111111111111111111111111111111111);
     uint256 private constant AMOUNT = 0x11111111111111; // a little under 0.005 coins
 
-    event Measured(string what, uint256 gas);
-
     function test_a_batch_of_a_hundred_known_accounts_stays_below_850_000_gas() public {
         _settle(100 * AMOUNT, _many(START, 100, AMOUNT));
         _settle(100 * AMOUNT, _many(START, 100, AMOUNT));
@@ -72,6 +70,37 @@ contract GasTest is PoolBase {
         _assertGas("token claim, existing holder", 60_000);
     }
 
+    function test_a_signed_claim_costs_100_000_gas_at_most() public {
+        address account = vm.addr(7);
+        _settle(2 * AMOUNT, _two(_entry(ALICE, AMOUNT), _entry(account, AMOUNT)));
+        _settle(AMOUNT, _one(STRANGER, AMOUNT));
+        vm.deal(CAROL, 1);
+        bytes32 domain = keccak256(
+            abi.encode(
+                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
+                keccak256("Footnote"),
+                keccak256("1"),
+                block.chainid,
+                address(pool)
+            )
+        );
+        bytes32 kind = keccak256("Claim(address account,address to,uint256 nonce,uint256 deadline)");
+        bytes32 message = keccak256(abi.encode(kind, account, CAROL, 0, UNLIMITED));
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(7, keccak256(abi.encodePacked(bytes2(0x1901), domain, message)));
+        pool.claimFor(account, CAROL, UNLIMITED, abi.encodePacked(r, s, v));
+        _assertGas("claimFor, existing holder", 100_000);
+    }
+
+    function test_taking_money_back_costs_100_000_gas_at_most_in_each_step() public {
+        vm.prank(OWNER);
+        pool.requestDefunding(datanet, 1 ether);
+        _assertGas("requestDefunding", 100_000);
+        vm.warp(block.timestamp + 7 days);
+        vm.prank(OWNER);
+        pool.defund(datanet, CAROL);
+        _assertGas("defund, new holder", 100_000);
+    }
+
     /// The other one's credit stays, so that no total falls to zero and brings a refund.
     function _creditAliceBobAndAnother() private {
         _settle(2 * AMOUNT, _two(_entry(ALICE, AMOUNT), _entry(BOB, AMOUNT)));
@@ -85,7 +114,7 @@ contract GasTest is PoolBase {
 
     function _assertGas(string memory what, uint256 limit) private {
         uint256 gas = vm.lastCallGas().gasTotalUsed;
-        emit Measured(what, gas);
+        vm.snapshotValue("gas", what, gas);
         vm.assertLe(gas, limit, what);
         vm.assertTrue(gas > 21_000, "the whole transaction was measured");
     }

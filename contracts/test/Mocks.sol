@@ -54,7 +54,8 @@ contract Claimant {
         Take,
         Refuse,
         RefuseSilently,
-        ClaimAgain
+        ClaimAgain,
+        BurnGas
     }
 
     error DoesNotTake();
@@ -80,6 +81,9 @@ contract Claimant {
             assembly {
                 revert(0, 0)
             }
+        }
+        if (mode == Mode.BurnGas) {
+            while (true) {}
         }
         if (mode == Mode.ClaimAgain) _callOrBubble(address(pool), abi.encodeCall(RewardPool.claim, (address(this))));
     }

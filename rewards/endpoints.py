@@ -31,7 +31,7 @@ MAX_LAG_BLOCKS = 3
 AWAY_SECONDS, STALE_SECONDS, WRONG_SECONDS = 10.0, 30.0, 300.0
 """How long an endpoint is left out: that does not answer, is behind, contradicts the others."""
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 20.0
 """For how long all may be behind a head that was seen, before it is forgotten."""
 
 _AT_A_BLOCK = {"eth_call": 1, "eth_getTransactionCount": 1, "eth_getBlockByNumber": 0}

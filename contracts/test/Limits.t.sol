@@ -156,6 +156,7 @@ contract LimitsTest is PoolBase {
     function test_there_is_no_cap_at_first() public {
         vm.assertEq(pool.maxBatch(), UNLIMITED, "batch");
         vm.assertEq(pool.maxWindow(), UNLIMITED, "window");
+        vm.assertEq(pool.windowSeconds(), 1 days, "a day, once there is a cap");
         vm.assertEq(pool.windowAvailable(datanet), UNLIMITED, "available");
         _settle(100 ether, _one(ALICE, 100 ether));
     }

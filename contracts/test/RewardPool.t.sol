@@ -20,9 +20,12 @@ contract RewardPoolTest is PoolBase {
         vm.assertEq(pool.defaultAdminDelay(), 1 days, "delay");
     }
 
-    function test_a_token_or_registry_without_code_is_refused() public {
+    function test_a_token_without_code_is_refused() public {
         vm.expectRevert(_error(RewardPool.NoCode.selector, abi.encode(STRANGER)));
         new RewardPool(STRANGER, address(registry), ADMIN, 0);
+    }
+
+    function test_a_registry_without_code_is_refused() public {
         vm.expectRevert(_error(RewardPool.NoCode.selector, abi.encode(STRANGER)));
         new RewardPool(address(0), STRANGER, ADMIN, 0);
     }

@@ -172,6 +172,30 @@ contract DefundingTest is PoolBase {
         vm.assertEq(token.balanceOf(address(pool)), 6 ether, "the rest");
     }
 
+    function test_asking_cancelling_and_taking_tell_who_and_how_much() public {
+        vm.expectEmit(address(pool));
+        emit RewardPool.DefundingRequested(datanet, OWNER, 3 ether, uint64(start + 7 days), uint64(start + 14 days));
+        _ask(3 ether);
+        vm.expectEmit(address(pool));
+        emit RewardPool.DefundingCancelled(datanet, OWNER);
+        vm.prank(OWNER);
+        pool.cancelDefunding(datanet);
+        _ask(200 ether);
+        vm.warp(start + 7 days);
+        vm.expectEmit(address(pool));
+        emit RewardPool.Defunded(datanet, OWNER, CAROL, 100 ether);
+        _take(CAROL);
+    }
+
+    function test_what_is_asked_for_can_be_read() public {
+        _ask(3 ether);
+        (uint256 amount, uint64 from, uint64 until, uint64 epoch) = pool.defundings(datanet);
+        vm.assertEq(amount, 3 ether, "amount");
+        vm.assertEq(from, start + 7 days, "from");
+        vm.assertEq(until, start + 14 days, "until");
+        vm.assertEq(epoch, 0, "epoch");
+    }
+
     function _ask(uint256 amount) private {
         vm.prank(OWNER);
         pool.requestDefunding(datanet, amount);

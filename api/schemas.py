@@ -288,9 +288,10 @@ class Batch(SettledIn):
     total: str
     held: str | None
     payouts: list[Payout]
-    policies: dict[str, dict[str, Any]]
+    policies: dict[str, dict[str, Any] | None]
     receipts: list[SignedReceipt]
     abandoned: list[AbandonedRange]
+    checksum: str
 
 
 class EarnedIn(_Strict):
@@ -322,6 +323,7 @@ class Contributor(_Strict):
     claimable: str
     datanets: list[EarnedIn]
     spans: list[EarnedSpan]
+    next: str | None
 
 
 class Health(_Strict):

@@ -16,7 +16,7 @@ from footnote.settings import Settings, read_settings
 from rag.datanets import datanet_names, published_folder
 from rag.documents import Texts
 from rewards.commands.common import chain_or_none
-from rewards.commands.proof import verify_file
+from rewards.commands.proof import verify_batch_file, verify_file
 from rewards.verify import TextOf
 
 
@@ -73,21 +73,26 @@ def tokens(base_units: str) -> str:
 
 
 @click.command()
-@click.argument("receipt", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--batch", is_flag=True, help="FILE is a batch: rebuild it from its receipts.")
 @click.option("--api", help="Address of a Footnote service to read cited texts from.")
 @click.option("--offline", is_flag=True, help="Do not ask a chain; say what stays unchecked.")
-@click.option("--batch", is_flag=True, help="The file is a batch: rebuild it from its lines.")
-def verify(receipt: Path, api: str | None, offline: bool, batch: bool) -> None:
-    """Check a saved RECEIPT against its hashes, its signature, its sources and the chain.
+def verify(file: Path, batch: bool, api: str | None, offline: bool) -> None:
+    """Check a saved receipt or batch against its hashes, its signatures and the chain.
 
-    Save it from GET /v1/receipts/{id}, or with --batch from GET /v1/batches/{id}. Texts come from
-    the Datanets here, or from --api; the chain is FOOTNOTE_RPC_URL. Exit 65 if anything is false,
-    69 if something could not be checked.
+    Save FILE from GET /v1/receipts/{id}, or GET /v1/batches/{id} for --batch. The chain is
+    FOOTNOTE_RPC_URL. A receipt's cited texts come from the Datanets here, or from --api. Exit 65
+    if anything is false, 69 if something could not be checked.
     """
+    if batch and api:
+        raise click.UsageError("a batch holds no cited texts, so --api says nothing")
     settings = read_settings()
-    text_of = _texts_over_http(api) if api else _texts_here(settings)
     chain = None if offline else chain_or_none(settings)
-    verify_file(receipt, text_of, chain, offline=offline, batch=batch)
+    if batch:
+        verify_batch_file(file, chain, offline=offline)
+    else:
+        text_of = _texts_over_http(api) if api else _texts_here(settings)
+        verify_file(file, text_of, chain, offline=offline)
 
 
 def _texts_here(settings: Settings) -> TextOf:

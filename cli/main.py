@@ -27,11 +27,14 @@ _COMMANDS = {
     "fund": ("rewards.commands.setup", "fund", "Put tokens into a Datanet's pool."),
     "policy": ("rewards.commands.setup", "policy", "Show or set a Datanet's reward policy."),
     "worker": ("rewards.commands.settle", "worker", "Settle what receipts owe."),
+    "status": ("rewards.commands.observe", "status_command", "Show what is owed and settled."),
+    "doctor": ("rewards.commands.observe", "doctor", "Check the deployment; say what to mend."),
     "journal": ("rewards.commands.journal", "journal", "Care for the record of what is owed."),
     "backup": ("cli.backup", "backup", "Copy what cannot be made again."),
     "restore": ("cli.backup", "restore", "Bring a backup back."),
     "audit": ("rewards.commands.proof", "audit_command", "Compare journal and chain."),
-    "verify": ("cli.ask", "verify", "Check a saved receipt."),
+    "statement": ("rewards.commands.proof", "statement_command", "List what an address earned."),
+    "verify": ("cli.ask", "verify", "Check a saved receipt or batch."),
 }
 """Name → module, attribute, one line of help. Modules load only when their command runs, so that
 the worker never loads torch and ``--help`` is instant."""

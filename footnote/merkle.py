@@ -21,13 +21,21 @@ def merkle_root(leaves: Sequence[bytes]) -> bytes:
 
 def merkle_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
     """The siblings that lead from the leaf at ``index`` to the root, lowest first."""
-    if not 0 <= index < len(leaves):
-        raise IndexError("no such leaf")
-    proof = []
-    for level in _levels(leaves)[:-1]:
-        proof.append(level[index ^ 1])
-        index //= 2
-    return proof
+    return MerkleTree(leaves).proof(index)
+
+
+class MerkleTree:
+    """All levels over ``leaves``, for whoever needs several proofs."""
+
+    def __init__(self, leaves: Sequence[bytes]) -> None:
+        self._count = len(leaves)
+        self._levels = _levels(leaves) if leaves else []
+
+    def proof(self, index: int) -> list[bytes]:
+        """The siblings that lead from the leaf at ``index`` to the root, lowest first."""
+        if not 0 <= index < self._count:
+            raise IndexError("no such leaf")
+        return [level[(index >> height) ^ 1] for height, level in enumerate(self._levels[:-1])]
 
 
 def proof_length(count: int) -> int:

@@ -112,6 +112,12 @@ class Settings(BaseSettings):
         description="The most that one unit of gas may cost, in gwei.",
     )
 
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65_535,
+        description="Port on loopback where the worker serves Prometheus metrics; none without it.",
+    )
     max_daily_fees: Decimal | None = Field(
         None,
         gt=0,

@@ -339,6 +339,12 @@ class EvmChain:
                 int(said["count"]), bytes(event["transactionHash"]),
             )  # fmt: skip
 
+    def keeps_logs(self, ledger: Ledger) -> bool:
+        """Whether the logs of the pool's own deployment are there, as they are on any node that
+        keeps all: some forget old ones and say of none that it is missing."""
+        block = ledger.deployment_block
+        return any(self._events(ledger, "RoleGranted", {}, block, block))
+
     def money_in(self, ledger: Ledger, last_block: int) -> dict[bytes, int]:
         """What was put into each Datanet's pool, less what its owner took back, up to a block."""
         found: dict[bytes, int] = {}
@@ -352,6 +358,15 @@ class EvmChain:
         pool = self._pool(ledger).functions
         batch, window = pool.maxBatch(), pool.windowAvailable(datanet_id)
         return min(int(self._read(batch, "latest")), int(self._read(window, "latest")))
+
+    def owner_of(self, ledger: Ledger, datanet_id: bytes) -> Address:
+        """Who may name a Datanet's signers and distributors, as the registry has it."""
+        function = self._registry(ledger).functions.ownerOf(datanet_id)
+        return Address(bytes.fromhex(str(self._read(function, "latest"))[2:]))
+
+    def paused(self, ledger: Ledger) -> int:
+        """The pool's pause bits: 1 funding, 2 settling, 4 withdrawing."""
+        return int(self._read(self._pool(ledger).functions.paused(), "latest"))
 
     def verify_receipt(
         self, ledger: Ledger, batch_id: bytes, leaf: bytes, proof: Sequence[bytes]
@@ -610,12 +625,16 @@ class EvmChain:
         """Events in blocks ``first..last``, asked for in ranges that public endpoints allow."""
         event = self._pool(ledger).events[name]
         for start in range(first, last + 1, LOG_RANGE_BLOCKS):
+            end = min(start + LOG_RANGE_BLOCKS - 1, last)
             with _translated():
-                yield from event.get_logs(
-                    argument_filters=filters,
-                    from_block=start,
-                    to_block=min(start + LOG_RANGE_BLOCKS - 1, last),
-                )
+                try:
+                    found = event.get_logs(argument_filters=filters, from_block=start, to_block=end)
+                except Web3Exception as error:
+                    raise Unavailable(
+                        f"the chain gives no logs of blocks {start} to {end}",
+                        "name an endpoint in FOOTNOTE_RPC_URL that answers eth_getLogs",
+                    ) from error
+            yield from found
 
     def _settle_data(self, ledger: Ledger, datanet_id: bytes, batch: Batch) -> str:
         return str(

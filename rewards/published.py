@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from footnote.addresses import format_address
-from footnote.ids import ZERO_HASH
+from footnote.ids import ZERO_HASH, sha256
 from rewards.batch import proof_in_batch
 from rewards.journal.journal import Journal
 from rewards.journal.records import Abandoned, StoredBatch, StoredReceipt
@@ -43,12 +45,12 @@ def receipt_object(journal: Journal, digest: bytes) -> dict[str, Any]:
 
 def batch_object(journal: Journal, batch_id: bytes) -> dict[str, Any]:
     """A Batch with every receipt's message, signature and lines, from which anyone can rebuild its
-    root and entries."""
+    root and entries; saved, that is what ``footnote verify --batch`` reads."""
     stored = journal.batch(batch_id)
     batch = stored.batch
     receipts = journal.receipts(stored.ledger_id, stored.datanet, batch.first, batch.last)
     policies = {receipt.message.policy_id for receipt in receipts}
-    return {
+    shown = {
         "object": "batch",
         "datanet": stored.datanet,
         "datanet_id": "0x" + stored.datanet_id.hex(),
@@ -68,6 +70,16 @@ def batch_object(journal: Journal, batch_id: bytes) -> dict[str, Any]:
             if gap.first <= batch.last and gap.last >= batch.first
         ],
     }
+    return {**shown, "checksum": checksum(shown)}
+
+
+def checksum(shown: Mapping[str, Any]) -> str:
+    """The SHA-256 of the canonical JSON of all that ``shown`` holds besides its checksum: it tells
+    a damaged file, even where nothing else vouches for a value. Numbers here are whole and keys
+    ASCII, so this is what RFC 8785 gives."""
+    rest = {name: value for name, value in shown.items() if name != "checksum"}
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return "sha256:" + sha256(text.encode("utf-8")).hex()
 
 
 def abandoned_object(gap: Abandoned) -> dict[str, Any]:

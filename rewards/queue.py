@@ -9,6 +9,7 @@ the journal. Without Redis the worker looks every few seconds by itself.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -16,13 +17,16 @@ from typing import Any, Protocol
 
 import redis
 
-from footnote.errors import Misconfigured
+from footnote.errors import Misconfigured, Unavailable
 
 log = logging.getLogger(__name__)
 
 SILENT_SECONDS = 10.0
 
 STREAM, GROUP = "footnote:wake", "workers"
+
+NO_EVICTION = "noeviction"
+"""The one ``maxmemory-policy`` under which a full Redis says so, instead of dropping wake-ups."""
 
 
 class WakeUps(Protocol):
@@ -62,6 +66,7 @@ class RedisWakeUps:
         self._consumer = consumer
         self._pause = threading.Event()
         self._silent_until = 0.0
+        self._policy_seen = False
         try:
             self._redis: Any = redis.Redis.from_url(
                 url, socket_timeout=2.0, socket_connect_timeout=1.0, decode_responses=True
@@ -87,6 +92,7 @@ class RedisWakeUps:
         block = max(1, min(int(seconds * 1_000), 1_000))
         try:
             self._ensure_group()
+            self._see_policy()
             read = self._redis.xreadgroup(
                 GROUP, self._consumer, {STREAM: ">"}, count=1_000, block=block, noack=True
             )
@@ -101,6 +107,31 @@ class RedisWakeUps:
             return bool(self._redis.ping())
         except redis.RedisError:
             return False
+
+    def eviction_policy(self) -> str:
+        """What this Redis does when its memory is full; empty where it does not say.
+
+        Raises:
+            Unavailable: it does not answer.
+        """
+        try:
+            return str(self._redis.info("memory").get("maxmemory_policy", ""))
+        except redis.RedisError as error:
+            raise Unavailable("Redis does not answer", "check FOOTNOTE_REDIS_URL") from error
+
+    def _see_policy(self) -> None:
+        """Warn once of a Redis that would drop wake-ups: payment would be late, not wrong."""
+        if self._policy_seen:
+            return
+        with contextlib.suppress(Unavailable):
+            policy = self.eviction_policy()
+            self._policy_seen = True
+            if policy not in ("", NO_EVICTION):
+                log.warning(
+                    "redis evicts (maxmemory-policy %s): wake-ups may be lost; set it to %s",
+                    policy,
+                    NO_EVICTION,
+                )
 
     def _ensure_group(self) -> None:
         try:

@@ -1,11 +1,15 @@
 """Whether a saved batch is true: rebuilt from its public lines, and compared with the chain.
 
-Of all that the file says, only the Datanet's name, why a batch is held, and when numbers were
-abandoned are the service's own word: nothing signed or on chain holds them.
+Three values have nothing signed or on chain behind them, only the file's checksum: the Datanet's
+name, why a batch is held, and when numbers were abandoned. What links a batch to its neighbours
+shows in those: what its first receipt or range names as previous, how far beyond it an abandoned
+range reaches, and the digest of a range at its end.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,13 +17,13 @@ from typing import Any
 from footnote.addresses import Address, format_address
 from footnote.errors import Invalid
 from footnote.ids import content_id
-from rewards.batch import Batch, Payable, batch_of
+from rewards.batch import MAX_RECEIPTS, Batch, Payable, batch_of
 from rewards.chain import EvmChain
 from rewards.journal.records import Abandoned
 from rewards.keys import recover
 from rewards.ledger import Ledger
 from rewards.policy import Policy, policy_from
-from rewards.published import abandoned_object
+from rewards.published import abandoned_object, checksum
 from rewards.receipt import (
     AnswerReceipt,
     Line,
@@ -33,9 +37,13 @@ from rewards.verify import Check, line_problem, same_json
 FIELDS = {
     "object", "datanet", "datanet_id", "ledger", "batch_id", "first", "last", "receipts_root",
     "digest", "tx_hash", "status", "total", "held", "payouts", "policies", "receipts", "abandoned",
+    "checksum",
 }  # fmt: skip
 SIGNED = {"domain", "message", "digest", "signature", "signer", "lines"}
-STAGES = ("planned", "nonced", "signed", "sent", "mined", "final")
+GAP = {"first", "last", "previous", "digest", "at"}
+WAITING, SETTLED = ("planned", "nonced", "signed", "sent"), ("mined", "final")
+
+_STRING_OR_SPACE = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*")|[ \t\r\n]+', re.DOTALL)
 
 
 class _Failed(Exception):
@@ -45,17 +53,32 @@ class _Failed(Exception):
 @dataclass(frozen=True, slots=True)
 class _Signed:
     message: AnswerReceipt
+    digest: bytes
     lines: tuple[Line, ...]
-    signer: bytes
+    signer: Address
 
 
 @dataclass(frozen=True, slots=True)
 class _Parsed:
+    """What the file says. A Policy is None where the service has lost it."""
+
     ledger: Ledger
     datanet_id: bytes
-    policies: dict[bytes, Policy]
+    first: int
+    last: int
+    policies: dict[bytes, Policy | None]
     receipts: list[_Signed]
     abandoned: list[Abandoned]
+
+
+def is_plain(text: str, saved: object) -> bool:
+    """Whether ``text`` is ``saved`` as Footnote writes JSON: in no other spelling of a number or a
+    character, so that only space between tokens can differ."""
+    without_space = _STRING_OR_SPACE.sub(lambda found: found.group(1) or "", text)
+    return any(
+        without_space == json.dumps(saved, separators=(",", ":"), ensure_ascii=ascii_only)
+        for ascii_only in (False, True)
+    )
 
 
 def verify_batch(saved: Mapping[str, Any], chain: EvmChain | None) -> list[Check]:
@@ -63,63 +86,93 @@ def verify_batch(saved: Mapping[str, Any], chain: EvmChain | None) -> list[Check
     checks: list[Check] = []
     try:
         parsed = _parse(saved)
-        checks.append(Check("the file is a batch", True))
-        first, last = saved["first"], saved["last"]
-        _check_numbers(parsed, first, last)
-        checks.append(Check("its receipts follow each other without a gap", True))
+        checks.append(Check("the file is a batch, and whole", True))
+        _check_numbers(parsed)
+        checks.append(Check("its receipts follow each other without a gap", True, _counted(parsed)))
         for signed in parsed.receipts:
             _check_receipt(signed, parsed)
-        checks.append(Check("every receipt is signed, and owes what follows from its fee", True))
-        batch = batch_of(_payables(parsed, first, last))
+        checks.append(Check("every receipt is signed, and its lines are the signed ones", True))
+        checks.append(_amounts(parsed))
+        batch = batch_of(_payables(parsed))
         _check_rebuilt(saved, parsed, batch)
-        checks.append(Check("root, payouts and ids are those that the receipts make", True))
+        checks.append(Check("root, payouts, total and ids follow from the receipts", True))
     except _Failed as error:
         return [*checks, Check("the batch is what its receipts make", False, str(error))]
     except (KeyError, TypeError, ValueError, AttributeError, Invalid, OverflowError) as error:
         return [*checks, Check("the file is a batch", False, str(error))]
-    checks.extend(_on_chain(saved, parsed, batch, chain))
-    return checks
+    return [*checks, *_on_chain(saved, parsed, batch, chain)]
+
+
+def _counted(parsed: _Parsed) -> str:
+    lost = parsed.last - parsed.first + 1 - len(parsed.receipts)
+    told = f"{parsed.first}..{parsed.last}"
+    return f"{told}, {lost} of them abandoned" if lost else told
 
 
 def _parse(saved: Mapping[str, Any]) -> _Parsed:
     if set(saved) != FIELDS or saved["object"] != "batch":
         raise _Failed("its fields are not those of a batch")
-    ledger = Ledger.from_json(saved["ledger"])
-    if any(len(account) != 20 for account in (ledger.pool, ledger.registry, ledger.token)):
-        raise _Failed("an address of the ledger is none")
-    policies = {}
-    for name, body in saved["policies"].items():
-        policy = policy_from(body)
-        if "0x" + content_id(body).hex() != name or not same_json(body, policy.definition.body):
-            raise _Failed("a policy is not the one that its id names")
-        policies[bytes.fromhex(name[2:])] = policy
-    gaps = [
-        Abandoned(
-            gap["first"], gap["last"], bytes.fromhex(gap["previous"][2:]),
-            bytes.fromhex(gap["digest"][2:]), gap["at"],
-        )
-        for gap in saved["abandoned"]
-    ]  # fmt: skip
-    written = {"ledger": ledger.as_json(), "abandoned": [abandoned_object(gap) for gap in gaps]}
-    if not same_json(written, {name: saved[name] for name in written}):
-        raise _Failed("it is not written as Footnote writes batches")
-    datanet_id = bytes.fromhex(saved["datanet_id"][2:])
-    receipts = [_signed(shown, ledger) for shown in saved["receipts"]]
-    return _Parsed(ledger, datanet_id, policies, receipts, gaps)
+    if saved["checksum"] != checksum(saved):
+        raise _Failed("its checksum is another: the file was changed or damaged")
+    first, last = saved["first"], saved["last"]
+    if type(first) is not int or type(last) is not int or not 0 <= last - first < MAX_RECEIPTS:
+        raise _Failed("its range cannot be")
+    if type(saved["datanet"]) is not str or type(saved["held"]) not in (str, type(None)):
+        raise _Failed("its Datanet's name, or why it is held, is no text")
+    ledger = _ledger(saved["ledger"])
+    return _Parsed(
+        ledger,
+        bytes.fromhex(saved["datanet_id"][2:]),
+        first,
+        last,
+        dict(_policy(*item) for item in saved["policies"].items()),
+        [_signed(shown, ledger) for shown in saved["receipts"]],
+        [_gap(shown) for shown in saved["abandoned"]],
+    )
+
+
+def _ledger(shown: Mapping[str, Any]) -> Ledger:
+    ledger = Ledger.from_json(shown)
+    lengths = [len(x) for x in (ledger.pool, ledger.registry, ledger.token)]
+    if not same_json(ledger.as_json(), shown) or lengths != [20, 20, 20]:
+        raise _Failed("its ledger is not written as Footnote writes it")
+    return ledger
+
+
+def _policy(name: str, body: Mapping[str, Any] | None) -> tuple[bytes, Policy | None]:
+    policy_id = bytes.fromhex(name[2:])
+    if name != "0x" + policy_id.hex():
+        raise _Failed("a policy's id is not written as Footnote writes it")
+    if body is None:
+        return policy_id, None
+    policy = policy_from(body)
+    if content_id(body) != policy_id or not same_json(body, policy.definition.body):
+        raise _Failed("a policy is not the one that its id names")
+    return policy_id, policy
+
+
+def _gap(shown: Mapping[str, Any]) -> Abandoned:
+    numbers = [shown[name] for name in ("first", "last", "at")]
+    previous, digest = (bytes.fromhex(shown[name][2:]) for name in ("previous", "digest"))
+    if set(shown) != GAP or any(type(n) is not int for n in numbers) or numbers[0] > numbers[1]:
+        raise _Failed("an abandoned range cannot be read")
+    gap = Abandoned(numbers[0], numbers[1], previous, digest, numbers[2])
+    if not same_json(abandoned_object(gap), shown) or (len(previous), len(digest)) != (32, 32):
+        raise _Failed("an abandoned range is not written as Footnote writes it")
+    return gap
 
 
 def _signed(shown: Mapping[str, Any], ledger: Ledger) -> _Signed:
-    """One receipt, whole: its signature fits its digest, and its lines their root."""
+    """One receipt, as it is written; its signature fits its digest."""
     message = receipt_from_json(shown["message"])
     lines = tuple(line_from_json(line) for line in shown["lines"])
-    domain = ledger.domain
-    digest = message.digest(domain)
+    digest = message.digest(ledger.domain)
     signature = bytes.fromhex(str(shown["signature"]).removeprefix("0x"))
     signer = recover(digest, signature)
     if signer is None:
         raise _Failed(f"the signature of receipt {message.seq} is none")
     again = {
-        "domain": domain.as_json(),
+        "domain": ledger.domain.as_json(),
         "message": message.as_json(),
         "digest": "0x" + digest.hex(),
         "signature": "0x" + signature.hex(),
@@ -128,34 +181,30 @@ def _signed(shown: Mapping[str, Any], ledger: Ledger) -> _Signed:
     }
     if set(shown) != SIGNED or not same_json(again, dict(shown)):
         raise _Failed(f"receipt {message.seq} is not what was signed")
-    return _Signed(message, lines, signer)
+    return _Signed(message, digest, lines, signer)
 
 
-def _check_numbers(parsed: _Parsed, first: int, last: int) -> None:
-    """Every number from first to last has a receipt or is abandoned, and each names the one before;
-    what the first one names lies in the batch before."""
-    gaps = {max(gap.first, first): gap for gap in parsed.abandoned}
-    by_seq = {signed.message.seq: signed for signed in parsed.receipts}
-    if len(by_seq) != len(parsed.receipts) or len(gaps) != len(parsed.abandoned):
-        raise _Failed("a number is there twice")
-    if [signed.message.seq for signed in parsed.receipts] != sorted(by_seq):
-        raise _Failed("the receipts are not in order")
-    seq, previous = first, None
-    while seq <= last:
-        if seq in gaps:
-            gap = gaps.pop(seq)
-            if gap.last < gap.first or (previous not in (None, gap.previous) and gap.first == seq):
-                raise _Failed(f"the abandoned range {gap.first}..{gap.last} does not fit")
-            seq = gap.last + 1
-            previous = gap.digest if seq <= last + 1 else None
-            continue
-        signed = by_seq.pop(seq, None)
-        if signed is None:
-            raise _Failed(f"receipt {seq} is missing")
-        if previous not in (None, signed.message.previous):
-            raise _Failed(f"receipt {seq} does not name the one before")
-        previous, seq = signed.message.digest(parsed.ledger.domain), seq + 1
-    if gaps or by_seq:
+def _check_numbers(parsed: _Parsed) -> None:
+    """Every number has a receipt or is abandoned, in order, and each names the one before."""
+    receipts, gaps = list(parsed.receipts[::-1]), list(parsed.abandoned[::-1])
+    seq, previous = parsed.first, None
+    named: bytes | None
+    while seq <= parsed.last:
+        if receipts and receipts[-1].message.seq == seq:
+            signed = receipts.pop()
+            named, digest, following = signed.message.previous, signed.digest, seq + 1
+        elif gaps and (gaps[-1].first == seq or gaps[-1].first < seq == parsed.first):
+            gap = gaps.pop()
+            named = gap.previous if gap.first == seq else None
+            digest, following = gap.digest, gap.last + 1
+        else:
+            raise _Failed(f"receipt {seq} is missing, or the receipts are not in order")
+        if previous is not None and named != previous:
+            raise _Failed(f"what stands at {seq} does not name the receipt before")
+        if following <= seq:
+            raise _Failed("an abandoned range lies before its batch")
+        previous, seq = digest, following
+    if receipts or gaps:
         raise _Failed("it holds more than its range")
 
 
@@ -165,15 +214,27 @@ def _check_receipt(signed: _Signed, parsed: _Parsed) -> None:
         raise _Failed(f"receipt {message.seq} is of another Ledger or Datanet")
     if citations_root(signed.lines) != message.citations_root:
         raise _Failed(f"the lines of receipt {message.seq} are not the signed ones")
-    policy = parsed.policies.get(message.policy_id)
-    if policy is None:
-        raise _Failed(f"the policy of receipt {message.seq} is missing")
-    problem = line_problem(signed.lines, message, policy)
-    if problem is not None:
-        raise _Failed(f"receipt {message.seq}: {problem}")
 
 
-def _payables(parsed: _Parsed, first: int, last: int) -> list[Payable]:
+def _amounts(parsed: _Parsed) -> Check:
+    """Every amount, recomputed from fee, weights, shares and policy."""
+    name, lost = "every amount follows from fee, weights and shares", 0
+    if set(parsed.policies) != {signed.message.policy_id for signed in parsed.receipts}:
+        raise _Failed("its policies are not those that its receipts name")
+    for signed in parsed.receipts:
+        policy = parsed.policies[signed.message.policy_id]
+        if policy is None:
+            lost += 1
+            continue
+        problem = line_problem(signed.lines, signed.message, policy)
+        if problem is not None:
+            raise _Failed(f"receipt {signed.message.seq}: {problem}")
+    if lost:
+        return Check(name, None, f"the policy of {lost} receipts is lost")
+    return Check(name, True)
+
+
+def _payables(parsed: _Parsed) -> list[Payable]:
     found = [
         Payable(
             signed.message.seq, signed.message.leaf, signed.message.issued_at,
@@ -182,7 +243,7 @@ def _payables(parsed: _Parsed, first: int, last: int) -> list[Payable]:
         for signed in parsed.receipts
     ]  # fmt: skip
     for gap in parsed.abandoned:
-        for seq in range(max(gap.first, first), min(gap.last, last) + 1):
+        for seq in range(max(gap.first, parsed.first), min(gap.last, parsed.last) + 1):
             leaf = abandoned_leaf(parsed.datanet_id, seq)
             found.append(Payable(seq, leaf, gap.at, (), abandoned=True))
     return sorted(found, key=lambda payable: payable.seq)
@@ -205,47 +266,44 @@ def _check_rebuilt(saved: Mapping[str, Any], parsed: _Parsed, batch: Batch) -> N
     }
     wrong = [name for name, value in again.items() if not same_json(value, saved[name])]
     if wrong:
-        raise _Failed(f"{', '.join(wrong)} are not what the receipts make")
-    used = {signed.message.policy_id for signed in parsed.receipts}
-    if set(parsed.policies) != used:
-        raise _Failed("it holds policies that no receipt names")
-    if saved["status"] not in STAGES:
+        raise _Failed(f"{', '.join(wrong)}: not what the receipts make")
+    settled = saved["status"] in SETTLED
+    if not settled and saved["status"] not in WAITING:
         raise _Failed("its status is none")
-    settled = saved["status"] in ("mined", "final")
-    if (settled and saved["held"] is not None) or (not settled and saved["tx_hash"] is not None):
-        raise _Failed("its status does not fit what it says besides")
+    tx_hash = saved["tx_hash"]
+    if tx_hash is not None and (not settled or not re.fullmatch("0x[0-9a-f]{64}", tx_hash)):
+        raise _Failed("its transaction cannot be")
+    if saved["status"] == "final" and saved["held"] is not None:
+        raise _Failed("what is final is not held")
 
 
 def _on_chain(
     saved: Mapping[str, Any], parsed: _Parsed, batch: Batch, chain: EvmChain | None
 ) -> list[Check]:
-    names = "the pool holds exactly this batch", "every signer was registered at the time"
+    names = "the pool holds exactly this batch", "its signers were registered at the time"
     if chain is None:
         return [Check(name, None, "no chain was asked") for name in names]
-    ledger = parsed.ledger
-    if not chain.confirms(ledger):
+    if not chain.confirms(parsed.ledger):
         return [Check(names[0], False, "the chain does not hold this ledger")]
-    return [
-        _pool_check(names[0], saved, parsed, batch, chain),
-        _signer_check(names[1], saved, parsed, chain),
-    ]
+    return [_held(names[0], saved, parsed, batch, chain), _signers(names[1], saved, parsed, chain)]
 
 
-def _pool_check(
+def _held(
     name: str, saved: Mapping[str, Any], parsed: _Parsed, batch: Batch, chain: EvmChain
 ) -> Check:
     ledger = parsed.ledger
     stored = chain.batch_at(ledger, parsed.datanet_id, batch.first, "latest")
-    if saved["status"] not in ("mined", "final"):
-        if stored is None:
-            return Check(name, None, "not settled yet")
-        return Check(name, False, "settled meanwhile; fetch it again")
+    if saved["status"] in WAITING:
+        passed = None if stored is None else False
+        return Check(name, passed, "not settled yet" if stored is None else "fetch it again")
     if stored is None or (stored.receipts_root, stored.digest, stored.last) != (
         batch.receipts_root, batch.digest, batch.last,
     ):  # fmt: skip
         return Check(name, False, "the chain holds no such batch")
     tx_hash = chain.settlement_tx(ledger, stored.batch_id)
-    if tx_hash is None or "0x" + tx_hash.hex() != saved["tx_hash"]:
+    if tx_hash is None:
+        return Check(name, None, "it does, but no transaction of it was found")
+    if saved["tx_hash"] not in (None, "0x" + tx_hash.hex()):
         return Check(name, False, "another transaction settled it")
     receipt = chain.receipt(tx_hash)
     final = receipt is not None and receipt.block <= chain.finalized()
@@ -254,16 +312,14 @@ def _pool_check(
     return Check(name, True, f"{batch.total} to {len(batch.payouts)} accounts")
 
 
-def _signer_check(name: str, saved: Mapping[str, Any], parsed: _Parsed, chain: EvmChain) -> Check:
-    settled = saved["status"] in ("mined", "final")
-    signers = {Address(signed.signer) for signed in parsed.receipts}
-    terms = {
-        signer: chain.signer_term(parsed.ledger, parsed.datanet_id, signer) for signer in signers
-    }
+def _signers(name: str, saved: Mapping[str, Any], parsed: _Parsed, chain: EvmChain) -> Check:
+    """What a compromised key signed is believed only if it was settled, as for one receipt."""
+    signers = {signed.signer for signed in parsed.receipts}
+    terms = {one: chain.signer_term(parsed.ledger, parsed.datanet_id, one) for one in signers}
     for signed in parsed.receipts:
-        term = terms[Address(signed.signer)]
+        term = terms[signed.signer]
         if term is None or not term.covers(signed.message.issued_at):
             return Check(name, False, f"receipt {signed.message.seq} is signed by a stranger")
-        if term.compromised and not settled:
+        if term.compromised and saved["status"] not in SETTLED:
             return Check(name, False, f"receipt {signed.message.seq} is signed by a revoked key")
     return Check(name, True, f"{len(terms)} signers")

@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from dataclasses import dataclass, field
 
 from footnote.errors import FootnoteError, Misconfigured, Unavailable
@@ -19,8 +20,10 @@ from rewards.crash import crash_at
 from rewards.journal.journal import Journal
 from rewards.keys import read_key
 from rewards.ledger import Ledger, Registration
+from rewards.metrics import Doings
 from rewards.queue import WakeUps, wake_ups
 from rewards.settler import Alarm, Pace, Settler, Spending, lease_of
+from rewards.status import alarm_name
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +46,7 @@ class Worker:
     poll_seconds: float
     lease_seconds: float = 10.0
     name: str = "worker"
+    doings: Doings = field(default_factory=Doings)
     _asked: dict[bytes, float] = field(default_factory=dict)
     _led: bool | None = None
     _leading_until: float = 0.0
@@ -72,24 +76,29 @@ class Worker:
             leads = self.settler.journal.lead(self._lease, self.name, self.lease_seconds, now)
         except FootnoteError as error:
             log.warning("%s: %s", error.what, error.what_to_do)
+            self.doings.leads = False
             return False
         if leads != self._led:
             log.info("this worker leads" if leads else "another worker leads")
-        self._led, self._leading_until = leads, now + self.lease_seconds if leads else 0.0
+        self._led = self.doings.leads = leads
+        self._leading_until = now + self.lease_seconds if leads else 0.0
         return leads
 
     def pass_once(self) -> bool:
         """Look at every Datanet once; whether any Batch is on its way."""
+        began = time.monotonic()
         try:
             live = self._live_ledgers()
             registrations = self._in_order(self.settler.journal.registrations())
         except FootnoteError as error:
             log.warning("%s: %s", error.what, error.what_to_do)
+            self.doings.failures += 1
             return False
         busy = False
         for registration in registrations:
             if registration.ledger.ledger_id in live:
                 busy = self._attend(registration) or busy
+        self.doings.passed(time.monotonic() - began, self.settler.clock())
         return busy
 
     def _attend(self, registration: Registration) -> bool:
@@ -100,10 +109,13 @@ class Worker:
             opened = self.settler.journal.open_batch(ledger_id, datanet)
         except Alarm as alarm:
             log.critical("ALARM %s: %s: %s", datanet, alarm.what, alarm.what_to_do)
+            self.doings.alarms[ledger_id, datanet] = alarm_name(alarm.what)
             return False
         except FootnoteError as error:
             log.warning("%s: %s: %s", datanet, error.what, error.what_to_do)
-            return False
+            self.doings.failures += 1
+            return False  # which says nothing of an alarm that rings already
+        self.doings.alarms[ledger_id, datanet] = ""
         return moved or (opened is not None and getattr(opened, "held", None) is None)
 
     def _in_order(self, registrations: list[Registration]) -> list[Registration]:
@@ -216,4 +228,5 @@ def build_worker(settings: Settings) -> Worker:
         settings.poll_seconds,
         settings.lease_seconds,
         consumer,
+        Doings(chain.endpoints.left_out),
     )

@@ -13,6 +13,8 @@ from api.problems import problem
 from api.responses import json_response
 from api.services import Provided, Services
 from footnote.errors import FootnoteError
+from rewards.metrics import CONTENT_TYPE as METRICS_CONTENT_TYPE
+from rewards.metrics import exposition
 
 router = APIRouter(tags=["health"])
 
@@ -58,6 +60,14 @@ def readyz(services: Provided) -> Response:
             "datanets": len(names),
             "degraded": degraded,
         }
+    )
+
+
+@router.get("/metrics", response_class=Response)
+def metrics(services: Provided) -> Response:
+    """Receipts, money and batches in Prometheus' text format, read from the journal now."""
+    return Response(
+        exposition(services.journal, services.recorder), media_type=METRICS_CONTENT_TYPE
     )
 
 

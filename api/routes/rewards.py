@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -12,11 +14,13 @@ from api.responses import json_response
 from api.services import Provided
 from footnote.addresses import format_address, parse_address
 from footnote.errors import Invalid, NotFound
-from rewards.journal.records import Earning
+from rewards.journal.records import Earned, Earning, Wanted
 from rewards.published import batch_object, receipt_object
-from rewards.record import INELIGIBLE, SETTLED, status_at
+from rewards.statement import line_status, pending_and_settled, totals
 
 router = APIRouter(prefix="/v1", tags=["rewards"], responses=schemas.PROBLEMS)
+
+_CURSOR = re.compile(r"[0-9a-f]{64}\.[0-9]{1,6}")
 
 
 def _hash(text: str, what: str) -> bytes:
@@ -46,43 +50,54 @@ def contributor(
     address: str,
     services: Provided,
     limit: Annotated[int, Query(ge=1, le=1_000, description="How many spans to show.")] = 100,
+    cursor: Annotated[
+        str | None, Query(description="`next` of the page before; the newest spans without it.")
+    ] = None,
 ) -> Response:
     """What an address earned, by Datanet, with the newest cited spans behind it.
 
-    ``claimable`` is what was settled less what was withdrawn in final blocks.
+    ``claimable`` is what was settled less what was withdrawn in final blocks. Sums are of all
+    spans, on whatever page; ``next`` is null on the last one.
     """
     try:
         account = parse_address(address)
     except Invalid as error:
         raise NotFound("no such contributor", error.what_to_do) from error
-    datanets: dict[str, dict[str, int]] = {}
-    settled_in: dict[bytes, int] = {}
-    earnings = services.journal.earnings(account)
-    for earning in earnings:
-        line, settled = earning.line, status_at(earning.stage) == SETTLED
-        sums = datanets.setdefault(earning.datanet, {"pending": 0, "settled": 0})
-        sums["settled" if settled else "pending"] += line.amount
-        if settled:
-            before = settled_in.get(earning.ledger_id, 0)
-            settled_in[earning.ledger_id] = before + line.amount
-    claimable = sum(
-        settled - services.journal.claimed(ledger_id, account)
-        for ledger_id, settled in settled_in.items()
-    )
+    after = None if cursor is None else _place(cursor)
+    found = services.journal.earnings(account, Wanted(after=after), limit + 1)
+    earned = services.journal.earned(account)
+    pending, settled = pending_and_settled(earned)
     return json_response(
         {
             "object": "contributor",
             "address": format_address(account),
-            "pending": str(sum(sums["pending"] for sums in datanets.values())),
-            "settled": str(sum(sums["settled"] for sums in datanets.values())),
-            "claimable": str(claimable),
-            "datanets": [
-                {"id": name, "pending": str(sums["pending"]), "settled": str(sums["settled"])}
-                for name, sums in sorted(datanets.items())
-            ],
-            "spans": [_span(earning) for earning in earnings[:limit]],
+            "pending": str(pending),
+            "settled": str(settled),
+            "claimable": str(sum(t.claimable for t in totals(services.journal, account, earned))),
+            "datanets": _by_datanet(earned),
+            "spans": [_span(earning) for earning in found[:limit]],
+            "next": _cursor(found[limit - 1]) if len(found) > limit else None,
         }
     )
+
+
+def _by_datanet(earned: Sequence[Earned]) -> list[dict[str, str]]:
+    shown = []
+    for name in sorted({one.datanet for one in earned}):
+        pending, settled = pending_and_settled(one for one in earned if one.datanet == name)
+        shown.append({"id": name, "pending": str(pending), "settled": str(settled)})
+    return shown
+
+
+def _cursor(earning: Earning) -> str:
+    return f"{earning.digest.hex()}.{earning.position}"
+
+
+def _place(cursor: str) -> tuple[bytes, int]:
+    if not _CURSOR.fullmatch(cursor):
+        raise Invalid("the cursor cannot be read", "give `next` of the page before")
+    digest, _, position = cursor.partition(".")
+    return bytes.fromhex(digest), int(position)
 
 
 def _span(earning: Earning) -> dict[str, Any]:
@@ -99,5 +114,5 @@ def _span(earning: Earning) -> dict[str, Any]:
         "share_bps": line.share_bps,
         "weight_ppm": line.weight_ppm,
         "amount": str(line.amount),
-        "status": status_at(earning.stage) if line.amount else INELIGIBLE,
+        "status": line_status(earning),
     }

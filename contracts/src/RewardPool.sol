@@ -63,8 +63,8 @@ contract RewardPool is AccessControlDefaultAdminRules, ReentrancyGuardTransient,
     uint64 public constant DEFUNDING_DELAY = 7 days;
     uint64 public constant DEFUNDING_WINDOW = 7 days;
 
-    /// @dev Receipts are signed under the same EIP-712 domain; their struct has another type, so neither signature
-    /// can pass for the other.
+    /// @dev Receipts are signed under the same EIP-712 domain; theirs is another type of struct, so that neither
+    /// signature passes for the other.
     bytes32 private constant CLAIM_TYPEHASH =
         keccak256("Claim(address account,address to,uint256 nonce,uint256 deadline)");
 
@@ -257,13 +257,16 @@ contract RewardPool is AccessControlDefaultAdminRules, ReentrancyGuardTransient,
     }
 
     /// @notice Asks for money of a Datanet that is not credited yet; replaces an earlier request. Only the owner may
-    /// ask; settlements go on meanwhile and come first.
+    /// ask, for what is there: money put in later waits for a request of its own. More than that means all of it.
+    /// Settlements go on meanwhile and come first.
     function requestDefunding(bytes32 datanetId, uint256 amount) external onlyDatanetOwner(datanetId) {
         if (amount == 0) revert ZeroAmount();
+        uint256 asked = Math.min(amount, funds[datanetId]);
+        if (asked == 0) revert InsufficientFunds(0, amount);
         uint64 from = uint64(block.timestamp) + DEFUNDING_DELAY;
         uint64 until = from + DEFUNDING_WINDOW;
-        defundings[datanetId] = Defunding(amount, from, until, registry.epochOf(datanetId));
-        emit DefundingRequested(datanetId, msg.sender, amount, from, until);
+        defundings[datanetId] = Defunding(asked, from, until, registry.epochOf(datanetId));
+        emit DefundingRequested(datanetId, msg.sender, asked, from, until);
     }
 
     function cancelDefunding(bytes32 datanetId) external onlyDatanetOwner(datanetId) {
@@ -273,7 +276,8 @@ contract RewardPool is AccessControlDefaultAdminRules, ReentrancyGuardTransient,
     }
 
     /// @notice Takes what was asked for, or what is left of it: credited money is never touched.
-    /// @dev Not paused with settlements: whoever may pause must not be able to keep an owner's money.
+    /// @dev No pause holds it: whoever may pause must not be able to keep an owner's money, and an owner who wants
+    /// no more settlements can end them anyway.
     function defund(bytes32 datanetId, address to) external nonReentrant onlyDatanetOwner(datanetId) {
         Defunding memory asked = defundings[datanetId];
         if (asked.amount == 0 || asked.epoch != registry.epochOf(datanetId)) revert NoDefunding(datanetId);

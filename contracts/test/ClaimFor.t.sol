@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {RewardPool} from "../src/RewardPool.sol";
-import {Wallet} from "./Mocks.sol";
+import {Claimant, Wallet} from "./Mocks.sol";
 import {PoolBase} from "./PoolBase.sol";
 
 /// Claims that somebody else brings: what an account signed, once, in time, and nothing else.
@@ -150,6 +150,31 @@ contract ClaimForTest is PoolBase {
         vm.assertEq(pool.credit(signer), 3 ether, "nor credit");
     }
 
+    function test_a_recipient_that_does_not_take_it_uses_up_no_nonce() public {
+        Claimant.Mode[3] memory modes = [Claimant.Mode.Refuse, Claimant.Mode.ClaimAgain, Claimant.Mode.BurnGas];
+        Claimant claimant = new Claimant(pool);
+        bytes memory signature = _signed(signer, address(claimant), 0, deadline);
+        bytes memory call = abi.encodeCall(pool.claimFor, (signer, address(claimant), deadline, signature));
+        for (uint256 i; i < modes.length; ++i) {
+            claimant.set(modes[i]);
+            (bool ok,) = address(pool).call{gas: 500_000}(call);
+            vm.assertFalse(ok, "refused");
+            vm.assertEq(pool.nonces(signer), 0, "its nonce");
+            vm.assertEq(pool.credit(signer), 3 ether, "and its credit stay");
+        }
+        vm.prank(BOB);
+        pool.claim(BOB);
+        vm.assertEq(BOB.balance, 1 ether, "another is paid meanwhile");
+        claimant.set(Claimant.Mode.Take);
+        pool.claimFor(signer, address(claimant), deadline, signature);
+        vm.assertEq(address(claimant).balance, 3 ether, "the same signature pays when it is taken");
+    }
+
+    function test_a_receipts_signature_is_no_claims() public {
+        bytes32 message = keccak256(abi.encode(keccak256("AnswerReceipt(bytes32 ledgerId)"), bytes32(0)));
+        _refused(signer, CAROL, deadline, _sign(_digest(pool, block.chainid, message)));
+    }
+
     function test_the_domain_is_that_of_the_receipts() public view {
         (, string memory name, string memory version, uint256 chain, address verifying,,) = pool.eip712Domain();
         vm.assertEq(keccak256(bytes(name)), keccak256("Footnote"), "name");
@@ -186,6 +211,15 @@ contract ClaimForTest is PoolBase {
         pure
         returns (bytes32)
     {
+        bytes32 message = keccak256(
+            abi.encode(
+                keccak256("Claim(address account,address to,uint256 nonce,uint256 deadline)"), account, to, nonce, until
+            )
+        );
+        return _digest(at, chain, message);
+    }
+
+    function _digest(RewardPool at, uint256 chain, bytes32 message) private pure returns (bytes32) {
         bytes32 domain = keccak256(
             abi.encode(
                 keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
@@ -193,11 +227,6 @@ contract ClaimForTest is PoolBase {
                 keccak256("1"),
                 chain,
                 address(at)
-            )
-        );
-        bytes32 message = keccak256(
-            abi.encode(
-                keccak256("Claim(address account,address to,uint256 nonce,uint256 deadline)"), account, to, nonce, until
             )
         );
         return keccak256(abi.encodePacked(bytes2(0x1901), domain, message));

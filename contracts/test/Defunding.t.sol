@@ -1,9 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {RewardPool} from "../src/RewardPool.sol";
-import {Claimant, TestToken} from "./Mocks.sol";
+import {_callOrBubble, Claimant, TestToken} from "./Mocks.sol";
 import {PoolBase} from "./PoolBase.sol";
+
+/// Claims what it is credited while it is paid something else, once.
+contract Greedy {
+    RewardPool private immutable pool;
+    bool private done;
+
+    constructor(RewardPool pool_) {
+        pool = pool_;
+    }
+
+    receive() external payable {
+        if (done) return;
+        done = true;
+        _callOrBubble(address(pool), abi.encodeCall(RewardPool.claim, (address(this))));
+    }
+}
 
 /// What an owner may take back: what is not credited, after a week, and nobody else's.
 contract DefundingTest is PoolBase {
@@ -54,6 +72,31 @@ contract DefundingTest is PoolBase {
         vm.prank(ALICE);
         pool.claim(ALICE);
         vm.assertEq(ALICE.balance, 60 ether, "and is paid");
+    }
+
+    function test_who_asks_for_more_than_there_is_asks_for_all_of_it() public {
+        vm.expectEmit(address(pool));
+        emit RewardPool.DefundingRequested(datanet, OWNER, 100 ether, uint64(start + 7 days), uint64(start + 14 days));
+        _ask(UNLIMITED);
+        vm.warp(start + 7 days);
+        _take(CAROL);
+        vm.assertEq(CAROL.balance, 100 ether, "all of it");
+    }
+
+    function test_money_put_in_after_a_request_waits_for_one_of_its_own() public {
+        _ask(UNLIMITED);
+        vm.warp(start + 7 days);
+        _fund(datanet, 9 ether);
+        _take(CAROL);
+        vm.assertEq(CAROL.balance, 100 ether, "what was there when it was asked for");
+        vm.assertEq(pool.funds(datanet), 9 ether, "the rest stays");
+    }
+
+    function test_where_nothing_is_there_is_nothing_to_ask_for() public {
+        _settle(100 ether, _one(ALICE, 100 ether));
+        vm.expectRevert(_error(RewardPool.InsufficientFunds.selector, abi.encode(0, 1 ether)));
+        vm.prank(OWNER);
+        pool.requestDefunding(datanet, 1 ether);
     }
 
     function test_where_everything_is_credited_nothing_is_taken() public {
@@ -155,6 +198,44 @@ contract DefundingTest is PoolBase {
         vm.assertEq(pool.funds(datanet), 100 ether, "funds");
         _take(CAROL);
         vm.assertEq(CAROL.balance, 1 ether, "and it may go elsewhere");
+    }
+
+    function test_a_recipient_cannot_claim_while_money_is_taken_back() public {
+        Claimant claimant = new Claimant(pool);
+        claimant.set(Claimant.Mode.ClaimAgain);
+        _settle(3 ether, _one(address(claimant), 3 ether));
+        _ask(1 ether);
+        vm.warp(start + 7 days);
+        _takeReverts(_error(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector, ""), address(claimant));
+        vm.assertEq(pool.credit(address(claimant)), 3 ether, "its credit waits");
+        claimant.set(Claimant.Mode.Take);
+        claimant.claim();
+        vm.assertEq(address(claimant).balance, 3 ether, "and is paid by itself");
+    }
+
+    function test_a_recipient_that_burns_all_gas_harms_nobody_else() public {
+        Claimant burning = new Claimant(pool);
+        burning.set(Claimant.Mode.BurnGas);
+        _settle(3 ether, _one(ALICE, 3 ether));
+        _ask(1 ether);
+        vm.warp(start + 7 days);
+        vm.prank(OWNER);
+        (bool ok,) = address(pool).call{gas: 500_000}(abi.encodeCall(RewardPool.defund, (datanet, address(burning))));
+        vm.assertFalse(ok, "refused");
+        vm.assertEq(pool.funds(datanet), 97 ether, "funds");
+        vm.prank(ALICE);
+        pool.claim(ALICE);
+        vm.assertEq(ALICE.balance, 3 ether, "another is paid");
+        _take(CAROL);
+        vm.assertEq(CAROL.balance, 1 ether, "and the money may go elsewhere");
+    }
+
+    function test_a_recipient_cannot_claim_in_the_middle_of_being_paid_back() public {
+        Greedy greedy = new Greedy(pool);
+        _settle(1 ether, _one(address(greedy), 1 ether));
+        _ask(1 ether);
+        vm.warp(start + 7 days);
+        _takeReverts(_error(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector, ""), address(greedy));
     }
 
     function test_a_token_pool_pays_tokens_back() public {

@@ -6,7 +6,8 @@ import {TestToken} from "./Mocks.sol";
 import {PoolBase} from "./PoolBase.sol";
 
 /// What users pay, as whole transactions: the price of a call and of its data included, for forge runs each call of
-/// a test as its own transaction (`isolate`), and refunds taken off. anvil's receipts say the same.
+/// this contract as its own transaction (`isolate`), and refunds taken off. anvil's receipts say the same.
+/// forge-config: default.isolate = true
 contract GasTest is PoolBase {
     /// Addresses and amounts without cheap zero bytes.
     uint160 private constant START = uint160(0x1111111111111111111111111111111111111111);

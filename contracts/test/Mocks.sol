@@ -20,7 +20,7 @@ contract FeeToken is TestToken {
     }
 }
 
-/// Calls back into the pool while the pool is paid, and wants that call to succeed.
+/// Calls back into the pool while the pool is paid or pays, and wants that call to succeed.
 contract HookToken is TestToken {
     RewardPool public pool;
     bytes public call;
@@ -31,7 +31,8 @@ contract HookToken is TestToken {
 
     function _update(address from, address to, uint256 amount) internal override {
         super._update(from, to, amount);
-        if (to == address(pool) && to != address(0)) _callOrBubble(address(pool), call);
+        if (address(pool) == address(0)) return;
+        if (to == address(pool) || from == address(pool)) _callOrBubble(address(pool), call);
     }
 }
 

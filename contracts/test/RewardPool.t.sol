@@ -394,6 +394,43 @@ contract RewardPoolTest is PoolBase {
         vm.assertEq(address(claimant).balance, 3 ether, "paid once it takes coin");
     }
 
+    function test_a_claimant_that_burns_all_gas_keeps_its_credit_and_harms_nobody() public {
+        Claimant claimant = _creditedClaimant(Claimant.Mode.BurnGas);
+        _settle(1 ether, _one(ALICE, 1 ether));
+        (bool ok,) = address(claimant).call{gas: 500_000}(abi.encodeCall(Claimant.claim, ()));
+        vm.assertFalse(ok, "not paid");
+        vm.assertEq(pool.credit(address(claimant)), 3 ether, "credit stays");
+        vm.prank(ALICE);
+        pool.claim(ALICE);
+        vm.assertEq(ALICE.balance, 1 ether, "another account is paid");
+    }
+
+    function test_a_token_cannot_reenter_while_it_is_paid() public {
+        HookToken token = new HookToken();
+        _fundTokens(token);
+        _settle(3 ether, _one(ALICE, 3 ether));
+        bytes memory refusal = _error(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector, "");
+        token.arm(pool, abi.encodeCall(RewardPool.claim, (ALICE)));
+        _claimReverts(refusal, ALICE, CAROL);
+        token.arm(pool, abi.encodeCall(RewardPool.fund, (datanet, 1)));
+        _claimReverts(refusal, ALICE, CAROL);
+    }
+
+    function test_a_settlement_during_a_payment_counts_like_one_after_it() public {
+        HookToken token = new HookToken();
+        _fundTokens(token);
+        _settle(3 ether, _one(ALICE, 3 ether));
+        vm.prank(OWNER);
+        registry.setDistributor(datanet, address(token), true);
+        token.arm(pool, abi.encodeCall(RewardPool.settle, (datanet, 1, 1, ROOT, 2 ether, _one(ALICE, 2 ether))));
+        vm.prank(ALICE);
+        pool.claim(CAROL);
+        vm.assertEq(token.balanceOf(CAROL), 3 ether, "paid");
+        vm.assertEq(pool.credit(ALICE), 2 ether, "credited since");
+        vm.assertEq(pool.totalCredit(), 2 ether, "total credit");
+        vm.assertEq(pool.totalFunds(), 0, "total funds");
+    }
+
     function test_a_token_claim_pays_tokens() public {
         TestToken token = new TestToken();
         _fundTokens(token);

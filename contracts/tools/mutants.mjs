@@ -1,168 +1,80 @@
 #!/usr/bin/env node
-// Mutation testing: changes the contracts one line at a time and expects a test to fail each time.
+// SPDX-License-Identifier: Apache-2.0
 //
-//   node contracts/tools/mutants.mjs [--changed REF] [--only TEXT] [--list] [--minutes N] [--jobs N]
+// Changes the contracts one line at a time and expects a test to fail each time.
 //
-// It works on copies in a temporary folder. Survivors that behave as the original does are listed in
-// contracts/mutants.json with the reason; any other survivor fails the run, and so does an entry there that
-// no longer survives. The last line of the output is one JSON object.
+//   node contracts/tools/mutants.mjs [--changed REVISION] [--only TEXT] [--list] [--minutes N] [--jobs N]
+//
+//   --changed   only mutants of lines that differ from a git revision
+//   --only      only mutants whose description contains a text
+//   --list      print them and test nothing
+//   --minutes   leave out what is not begun by then, which fails the run (default 180)
+//   --jobs      how many to test at a time (default 2)
+//
+// The tree is never touched: mutants live in a temporary folder. Unit tests are asked first, and invariants only where
+// those pass. A mutant that no test can tell from the original is listed in contracts/mutants.json with the reason.
+// Any other survivor fails the run, and so does an entry there that is caught or gone. Progress goes to stderr; the
+// last line of the output is one JSON object.
 
-import {execFileSync, spawn} from "node:child_process";
-import {cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync} from "node:fs";
-import {availableParallelism, tmpdir} from "node:os";
-import {dirname, join} from "node:path";
-import {fileURLToPath} from "node:url";
-import {parseArgs} from "node:util";
+import { execFileSync, spawn } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { mutantsOf } from "./mutations.mjs";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const SOURCES = ["DatanetRegistry.sol", "RewardPool.sol"];
 const EQUIVALENT = join(ROOT, "contracts/mutants.json");
+const FORGE_SECONDS = 600;
 
-/** [pattern, replacements] for parts of a line; each occurrence is changed by itself. */
-const SWAPS = [
-  [/ < /g, [" <= ", " > "]],
-  [/ <= /g, [" < "]],
-  [/ > /g, [" >= ", " < "]],
-  [/ >= /g, [" > "]],
-  [/ == /g, [" != "]],
-  [/ != /g, [" == "]],
-  [/ && /g, [" || "]],
-  [/ \|\| /g, [" && "]],
-  [/ \+ /g, [" - "]],
-  [/ - /g, [" + "]],
-  [/ \+= /g, [" -= ", " = "]],
-  [/ -= /g, [" += "]],
-  [/ \|= /g, [" = ", " &= "]],
-  [/ &= /g, [" |= "]],
-  [/ & /g, [" | "]],
-  [/ \| /g, [" & "]],
-  [/~/g, [""]],
-  [/ >> /g, [" << "]],
-  [/\btrue\b/g, ["false"]],
-  [/\bfalse\b/g, ["true"]],
-  [/\bmsg\.sender\b/g, ["address(0)"]],
-  [/\bmsg\.value\b/g, ["0"]],
-  [/\bblock\.timestamp\b/g, ["0"]],
-  [/\b(?<![\w.])([1-9]\d*)\b(?! days)/g, ["($1 + 1)"]],
-  [/\b(\d+) days\b/g, ["($1 days + 1)", "($1 days - 1)"]],
-  [/(?<=^\s+function .*|^\s+)\b(nonReentrant|onlyGuardianOrAdmin)\b/g, [""]],
-  [/\b(whenNotPaused|onlyOwner|onlyDatanetOwner|onlyRole)\([\w.]+\)/g, [""]],
-  [/Math\.min\((.+), (.+?)\)/g, ["$1", "$2"]],
-  [/Rounding\.Ceil/g, ["Rounding.Floor"]],
-];
+const UNIT_TESTS = ["--no-match-contract", "Invariants|Gas"];
+const INVARIANTS = ["--match-contract", "Invariants"];
 
 const args = parseArgs({
   options: {
-    changed: {type: "string"},
-    only: {type: "string"},
-    list: {type: "boolean", default: false},
-    minutes: {type: "string", default: "120"},
-    jobs: {type: "string", default: String(Math.min(2, availableParallelism()))},
-    help: {type: "boolean", short: "h", default: false},
+    changed: { type: "string" },
+    only: { type: "string" },
+    list: { type: "boolean", default: false },
+    minutes: { type: "string", default: "180" },
+    jobs: { type: "string", default: "2" },
   },
 }).values;
 
-/** All mutants of one source file, in the order of its lines. */
-export function mutantsOf(file, text) {
-  const lines = text.split("\n");
-  const found = [];
-  let scope = "contract";
-  for (const [index, line] of lines.entries()) {
-    const named = line.match(/^ {4}(?:function (\w+)|(constructor)|modifier (\w+))/);
-    if (named) scope = named[1] ?? named[2] ?? named[3];
-    for (const [mutation, mutated] of mutationsOf(line)) {
-      found.push({file, scope, line: line.trim(), mutation, number: index + 1, mutated});
-    }
+const started = Date.now();
+process.exitCode = await main();
+
+async function main() {
+  const original = Object.fromEntries(
+    SOURCES.map((file) => [file, readFileSync(join(ROOT, "contracts/src", file), "utf8")]),
+  );
+  const every = SOURCES.flatMap((file) => mutantsOf(file, original[file]));
+  const chosen = choose(every);
+  if (args.list) {
+    for (const mutant of chosen) console.log(shown(mutant));
+    return 0;
   }
-  return found;
+  const listed = JSON.parse(readFileSync(EQUIVALENT, "utf8"));
+  return report(await testAll(chosen, original), every, listed);
 }
 
-function* mutationsOf(line) {
-  if (/^\s*(\/\/|\*|\/\*|import|pragma|event|error|struct|using|mapping|contract|\}|$)/.test(line)) return;
-  if (/^\s*(uint\d*|address|bytes\d*|bool) \w+;$/.test(line)) return; // a struct's field
-  const code = line.replace(/\s*\/\/.*$/, "");
-  const check = code.match(/^(\s*(?:\} else )?if )\((.+)\)( revert .*;| \{| _check.*;| return .*;)$/);
-  if (check) {
-    yield ["never", `${check[1]}(false)${check[3]}`];
-    if (!/ [=!]= /.test(check[2])) yield ["negated", `${check[1]}(!(${check[2]}))${check[3]}`];
+function choose(every) {
+  let chosen = every;
+  if (args.changed) {
+    const lines = Object.fromEntries(SOURCES.map((file) => [file, changedLines(file, args.changed)]));
+    chosen = chosen.filter((mutant) => lines[mutant.file].has(mutant.number));
   }
-  if (/^\s+(delete |emit |_\w+\(|[\w.[\]]+ (=|\+=|-=|\|=|&=) |registry\.|_window\.)/.test(code) && code.endsWith(";")) {
-    yield ["dropped", code.replace(/\S.*$/, "")];
-  }
-  const assigned = code.match(/^(\s+)([\w.[\]()]+ = )([^=].*);$/);
-  if (assigned && /^\s{8}/.test(code) && !/[({]$/.test(code)) yield ["unset", `${assigned[1]}delete ${assigned[2].slice(0, -3)};`];
-  const names = [];
-  for (const [pattern, replacements] of SWAPS) {
-    for (const match of code.matchAll(pattern)) {
-      for (const replacement of replacements) {
-        const put = match[0].replace(new RegExp(pattern.source, ""), replacement);
-        const changed = match[0].match(/^\d/) || match[0].startsWith("Math") ? put : swap(match, replacement);
-        const after = code.slice(0, match.index) + changed + code.slice(match.index + match[0].length);
-        const nth = names.filter((name) => name === match[0] + replacement).length;
-        names.push(match[0] + replacement);
-        yield [`${match[0].trim()} → ${replacement.trim() || "nothing"}${nth ? ` (${nth + 1})` : ""}`, after];
-      }
-    }
-  }
+  if (args.only) chosen = chosen.filter((mutant) => shown(mutant).includes(args.only));
+  return chosen;
 }
 
-function swap(match, replacement) {
-  return replacement.replace("$1", match[1] ?? "").replace("$2", match[2] ?? "");
-}
-
-/** A copy of what forge needs; the tests are linked at run time, so that a mutant compiles one file. */
-function workshop(folder) {
-  mkdirSync(folder, {recursive: true});
-  for (const part of ["src", "test", "tools"]) {
-    cpSync(join(ROOT, "contracts", part), join(folder, "contracts", part), {recursive: true});
-  }
-  const settings = readFileSync(join(ROOT, "contracts/foundry.toml"), "utf8")
-    .replace(/^isolate = true$/m, "isolate = true\ndynamic_test_linking = true")
-    .replace(/^deny = .*$/m, "")
-    .replace(/(\[profile\.default\.fuzz\][^[]*runs = )\d+/, "$132")
-    .replace(/(\[profile\.default\.invariant\][^[]*runs = )\d+/, "$18");
-  writeFileSync(join(folder, "contracts/foundry.toml"), settings);
-  symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
-  return folder;
-}
-
-function forge(folder, ...options) {
-  return new Promise((resolve) => {
-    const child = spawn("nice", [join(ROOT, "node_modules/.bin/forge"), "test", "--fail-fast", ...options], {
-      cwd: folder,
-      env: {...process.env, FOUNDRY_CONFIG: "contracts/foundry.toml"},
-    });
-    let said = "";
-    const timer = setTimeout(() => child.kill("SIGKILL"), 180_000);
-    child.stdout.on("data", (part) => (said += part));
-    child.stderr.on("data", (part) => (said += part));
-    child.on("close", (code) => {
-      clearTimeout(timer);
-      resolve({code, said});
-    });
-  });
-}
-
-/** caught, survived, or not compiling. Invariants and gas are asked only where unit tests pass. */
-async function judge(folder, mutant, original) {
-  const path = join(folder, "contracts/src", mutant.file);
-  const lines = original[mutant.file].split("\n");
-  lines[mutant.number - 1] = mutant.mutated;
-  writeFileSync(path, lines.join("\n"));
-  try {
-    const quick = await forge(folder, "--no-match-contract", "Invariants|Gas");
-    if (/Compiler run failed|Compilation failed/.test(quick.said)) return "not compiling";
-    if (quick.code !== 0) return "caught";
-    const slow = await forge(folder, "--match-contract", "Invariants|Gas");
-    return slow.code === 0 ? "survived" : "caught";
-  } finally {
-    writeFileSync(path, original[mutant.file]);
-  }
-}
-
-/** Numbers of the lines of a file that differ from what they were at a revision. */
+/** Numbers of the lines of a source that differ from what they were at a revision. */
 function changedLines(file, revision) {
-  const diff = execFileSync("git", ["diff", "-U0", revision, "--", `contracts/src/${file}`], {cwd: ROOT, encoding: "utf8"});
+  const options = ["diff", "-U0", "--end-of-options", revision, "--", `contracts/src/${file}`];
+  const diff = execFileSync("git", options, { cwd: ROOT, encoding: "utf8" });
   const numbers = new Set();
   for (const [, start, count] of diff.matchAll(/^@@ -\S+ \+(\d+)(?:,(\d+))? @@/gm)) {
     for (let i = 0; i < Number(count ?? 1); i++) numbers.add(Number(start) + i);
@@ -170,80 +82,152 @@ function changedLines(file, revision) {
   return numbers;
 }
 
-const same = (one, other) => ["file", "scope", "line", "mutation"].every((name) => one[name] === other[name]);
-const shown = (mutant) => `${mutant.file}:${mutant.number} ${mutant.scope}: ${mutant.line}   [${mutant.mutation}]`;
-
-async function main() {
-  if (args.help) {
-    console.log(readFileSync(fileURLToPath(import.meta.url), "utf8").split("\n").slice(1, 9).join("\n").replaceAll("// ", ""));
-    return 0;
-  }
-  const original = Object.fromEntries(
-    SOURCES.map((file) => [file, readFileSync(join(ROOT, "contracts/src", file), "utf8")]),
-  );
-  const every = SOURCES.flatMap((file) => mutantsOf(file, original[file]));
-  let chosen = every;
-  if (args.changed) {
-    const lines = Object.fromEntries(SOURCES.map((file) => [file, changedLines(file, args.changed)]));
-    chosen = chosen.filter((mutant) => lines[mutant.file].has(mutant.number));
-  }
-  if (args.only) chosen = chosen.filter((mutant) => shown(mutant).includes(args.only));
-  if (args.list) {
-    for (const mutant of chosen) console.log(shown(mutant));
-    return 0;
-  }
-  const listed = JSON.parse(readFileSync(EQUIVALENT, "utf8"));
-  const gone = listed.filter((entry) => !every.some((mutant) => same(mutant, entry)));
-  const results = await run(chosen, original);
-  const survivors = results.filter(([, verdict]) => verdict === "survived").map(([mutant]) => mutant);
-  const unlisted = survivors.filter((mutant) => !listed.some((entry) => same(mutant, entry)));
-  const wrong = results.filter(
-    ([mutant, verdict]) => verdict !== "survived" && verdict !== "skipped" && listed.some((entry) => same(mutant, entry)),
-  );
-  for (const mutant of unlisted) console.error(`SURVIVED ${shown(mutant)}`);
-  for (const [mutant] of wrong) console.error(`LISTED AS EQUIVALENT, BUT CAUGHT ${shown(mutant)}`);
-  for (const entry of gone) console.error(`LISTED, BUT GONE ${entry.file} ${entry.scope}: ${entry.line} [${entry.mutation}]`);
-  const count = (verdict) => results.filter(([, found]) => found === verdict).length;
+/** Says what is wrong and counts the rest; 0 if every mutant that is not listed was caught. */
+function report(results, every, listed) {
+  const isListed = (mutant) => listed.some((entry) => same(entry, mutant));
+  const of = (verdict) => results.filter((result) => result.verdict === verdict).map((result) => result.mutant);
+  const survivors = of("survived");
+  const unlisted = survivors.filter((mutant) => !isListed(mutant));
+  const untested = of("skipped");
+  const caughtThough = [...of("caught"), ...of("not compiling")].filter(isListed);
+  const gone = listed.filter((entry) => !every.some((mutant) => same(entry, mutant)));
+  for (const mutant of unlisted) console.error(`survived: ${shown(mutant)}`);
+  for (const mutant of caughtThough) console.error(`listed as equivalent, but caught: ${shown(mutant)}`);
+  for (const entry of gone) console.error(`listed as equivalent, but gone: ${shown(entry)}`);
+  if (untested.length) console.error(`${untested.length} mutants were not begun within ${args.minutes} minutes`);
   console.log(
     JSON.stringify({
-      mutants: chosen.length,
-      caught: count("caught"),
+      mutants: results.length - of("not compiling").length,
+      caught: of("caught").length,
       survived: unlisted.length,
       equivalent: survivors.length - unlisted.length,
-      not_compiling: count("not compiling"),
-      skipped: count("skipped"),
-      stale_entries: wrong.length + gone.length,
+      skipped: untested.length,
+      stale: caughtThough.length + gone.length,
+      not_compiling: of("not compiling").length,
       seconds: Math.round((Date.now() - started) / 1000),
     }),
   );
-  return unlisted.length || wrong.length || gone.length ? 1 : 0;
+  return unlisted.length + untested.length + caughtThough.length + gone.length ? 1 : 0;
 }
 
-const started = Date.now();
-
-async function run(chosen, original) {
-  if (!chosen.length) return [];
+/** The verdict on each mutant: caught, survived, not compiling or skipped. */
+async function testAll(mutants, original) {
+  if (!mutants.length) return [];
   const folder = mkdtempSync(join(tmpdir(), "footnote-mutants-"));
+  const clear = () => rmSync(folder, { recursive: true, force: true });
+  for (const signal of ["SIGINT", "SIGTERM"]) {
+    process.once(signal, () => {
+      clear();
+      process.exit(130);
+    });
+  }
+  const compiler = await startCompiler(join(folder, "solc"));
   const until = started + Number(args.minutes) * 60_000;
   const results = [];
-  let next = 0;
+  const waiting = [...mutants];
   try {
-    const workers = Array.from({length: Math.min(Number(args.jobs), chosen.length)}, async (_, number) => {
-      const place = workshop(join(folder, String(number)));
-      const healthy = await forge(place);
-      if (healthy.code !== 0) throw new Error(`the tests fail without any mutant:\n${healthy.said.slice(-2000)}`);
-      while (next < chosen.length) {
-        const mutant = chosen[next++];
-        const verdict = Date.now() > until ? "skipped" : await judge(place, mutant, original);
-        results.push([mutant, verdict]);
-        console.error(`${results.length}/${chosen.length} ${verdict}: ${shown(mutant)}`);
+    const benches = await setUpBenches(folder, Math.min(Number(args.jobs), mutants.length));
+    const work = async (bench) => {
+      for (let mutant = waiting.shift(); mutant; mutant = waiting.shift()) {
+        const verdict = Date.now() > until ? "skipped" : await test(bench, mutant, original[mutant.file]);
+        results.push({ mutant, verdict });
+        console.error(`${results.length}/${mutants.length} ${verdict}: ${shown(mutant)}`);
       }
-    });
-    await Promise.all(workers);
+    };
+    await Promise.all(benches.map(work));
   } finally {
-    rmSync(folder, {recursive: true, force: true});
+    compiler.close();
+    clear();
   }
   return results;
 }
 
-process.exitCode = await main();
+async function test(bench, mutant, original) {
+  const path = join(bench, "contracts/src", mutant.file);
+  const lines = original.split("\n");
+  lines[mutant.number - 1] = mutant.mutated;
+  writeFileSync(path, lines.join("\n"));
+  try {
+    for (const tests of [UNIT_TESTS, INVARIANTS]) {
+      const { code, said } = await forge(bench, tests);
+      if (code === 0) continue;
+      if (said.includes("Compiler run failed")) return "not compiling";
+      if (said.includes("[FAIL")) return "caught";
+      throw new Error(`forge ended with ${code}, but no test failed:\n${said.slice(-2000)}`);
+    }
+    return "survived";
+  } finally {
+    writeFileSync(path, original);
+  }
+}
+
+/** Copies of the contracts in which all tests pass, one for each job. */
+async function setUpBenches(folder, count) {
+  const benches = Array.from({ length: count }, (_, number) => join(folder, String(number)));
+  for (const part of ["src", "test", "tools"]) {
+    cpSync(join(ROOT, "contracts", part), join(benches[0], "contracts", part), { recursive: true });
+  }
+  writeFileSync(join(benches[0], "contracts/foundry.toml"), settings());
+  symlinkSync(join(ROOT, "node_modules"), join(benches[0], "node_modules"));
+  for (const tests of [UNIT_TESTS, INVARIANTS]) {
+    const { code, said } = await forge(benches[0], tests);
+    if (code !== 0) throw new Error(`the tests fail without any mutant:\n${said.slice(-2000)}`);
+  }
+  for (const bench of benches.slice(1)) cpSync(benches[0], bench, { recursive: true, verbatimSymlinks: true });
+  return benches;
+}
+
+/**
+ * The project's settings, made fast: a mutant compiles one file, without the optimizer, for tests are linked at run
+ * time; and each of its many tests runs less often than when it decides by itself.
+ */
+function settings() {
+  const changes = [
+    [/^optimizer = true$/m, "optimizer = false\ncode_size_limit = 100000\ndynamic_test_linking = true"],
+    [/^deny = .*$/m, ""],
+    [/(?<=\.fuzz\]\nruns = )\d+/, "32"],
+    [/(?<=\.invariant\]\nruns = )\d+/, "8"],
+  ];
+  return changes.reduce((toml, [pattern, put]) => {
+    if (!pattern.test(toml)) throw new Error(`contracts/foundry.toml says nothing like ${pattern}`);
+    return toml.replace(pattern, put);
+  }, readFileSync(join(ROOT, "contracts/foundry.toml"), "utf8"));
+}
+
+/** forge starts a compiler for every mutant; one that is running already answers in a fraction of the time. */
+function startCompiler(path) {
+  process.env.FOOTNOTE_SOLC = path;
+  const solc = createRequire(import.meta.url)("solc");
+  const server = createServer({ allowHalfOpen: true }, (connection) => {
+    const parts = [];
+    connection.on("data", (part) => parts.push(part));
+    connection.on("end", () => {
+      const input = Buffer.concat(parts).toString();
+      connection.end(input ? solc.compile(input) : solc.version());
+    });
+  });
+  return new Promise((resolve) => server.listen(path, () => resolve(server)));
+}
+
+function forge(bench, options) {
+  const command = [join(ROOT, "node_modules/.bin/forge"), "test", "--fail-fast", "--threads", "1", ...options];
+  return new Promise((resolve) => {
+    const child = spawn("nice", command, {
+      cwd: bench,
+      env: { ...process.env, FOUNDRY_CONFIG: "contracts/foundry.toml" },
+      timeout: FORGE_SECONDS * 1000,
+    });
+    let said = "";
+    child.stdout.on("data", (part) => (said += part));
+    child.stderr.on("data", (part) => (said += part));
+    child.on("close", (code) => resolve({ code, said }));
+  });
+}
+
+function same(entry, mutant) {
+  return ["file", "scope", "line", "mutation"].every((name) => entry[name] === mutant[name]);
+}
+
+function shown({ file, number, scope, line, mutation }) {
+  return `${file}${number ? `:${number}` : ""} ${scope}: ${line}   [${mutation}]`;
+}

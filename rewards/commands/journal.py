@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,17 @@ def _receipts_in(paths: tuple[Path, ...]) -> Iterator[dict[str, Any]]:
         files = sorted(path.rglob("*.json*")) if path.is_dir() else [path]
         for file in files:
             for shown in _objects(file):
-                yield from shown["receipts"] if shown.get("object") == "batch" else [shown]
+                yield from _receipts_of(shown) if shown.get("object") == "batch" else [shown]
+
+
+def _receipts_of(batch: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Those of a saved batch, each with the policy that it names."""
+    try:
+        policies = batch.get("policies", {})
+        for receipt in batch["receipts"]:
+            yield {**receipt, "policy": policies.get(receipt["message"]["policyId"])}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise Invalid("a saved batch cannot be read", "give what the API returned") from error
 
 
 def _objects(file: Path) -> Iterator[dict[str, Any]]:

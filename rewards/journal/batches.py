@@ -26,7 +26,7 @@ from rewards.batch import (
 )
 from rewards.journal.records import Overtaken, StoredBatch
 from rewards.journal.store import Store
-from rewards.journal.tables import attempts, batches, ledgers, receipts
+from rewards.journal.tables import attempts, batches, ledgers
 
 
 class Batches(Store):
@@ -89,19 +89,6 @@ class Batches(Store):
                 )
             ).scalar()
         return 0 if last is None else int(last) + 1
-
-    def oldest_waiting(self, ledger_id: bytes, datanet: str) -> int | None:
-        """When the oldest receipt in no final Batch was issued; None where there is none."""
-        first = self.settled_to(ledger_id, datanet)
-        with self._reading() as connection:
-            issued: int | None = connection.execute(
-                sa.select(receipts.c.issued_at).where(
-                    receipts.c.ledger_id == ledger_id,
-                    receipts.c.datanet == datanet,
-                    receipts.c.seq == first,
-                )
-            ).scalar()
-            return issued
 
     def open_batch(self, ledger_id: bytes, datanet: str) -> OpenBatch | None:
         """The Datanet's Batch that is not final, at its stage. There is at most one."""

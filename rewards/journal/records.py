@@ -52,15 +52,41 @@ class StoredBatch:
 
 @dataclass(frozen=True, slots=True)
 class Earning:
-    """A line that names an address, with its receipt's place and the stage of its Batch, if any."""
+    """A line that names an address, with its receipt's place and its Batch, if any. ``position`` is
+    the line's in its receipt."""
 
     datanet: str
     ledger_id: bytes
     seq: int
     digest: bytes
+    leaf: bytes
     issued_at: int
+    position: int
     line: Line
     stage: str | None
+    batch_id: bytes | None
+    tx_hash: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Earned:
+    """What the lines of a Datanet in a Ledger come to whose Batches are at one stage, if any."""
+
+    datanet: str
+    ledger_id: bytes
+    stage: str | None
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which lines of an address are asked for. Times in seconds since 1970, ``until`` exclusive;
+    ``after`` is the (digest, position) of the last line seen."""
+
+    datanet: str | None = None
+    since: int | None = None
+    until: int | None = None
+    after: tuple[bytes, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

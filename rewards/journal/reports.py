@@ -81,6 +81,19 @@ class Reports(Store):
                 oldest_at=_oldest_from(connection, ledger_id, datanet, settled_to),
             )
 
+    def oldest_waiting(self, ledger_id: bytes, datanet: str) -> int | None:
+        """When the oldest receipt in no final Batch was issued; None where there is none."""
+        with self._reading() as connection:
+            last = connection.execute(
+                sa.select(sa.func.max(batches.c.last)).where(
+                    batches.c.ledger_id == ledger_id,
+                    batches.c.datanet == datanet,
+                    batches.c.stage == "final",
+                )
+            ).scalar()
+            first = 0 if last is None else int(last) + 1
+            return _oldest_from(connection, ledger_id, datanet, first)
+
     def unpaid(self) -> dict[str, int]:
         """How many receipts each Datanet issued that no Ledger pays."""
         with self._reading() as connection:
@@ -150,9 +163,7 @@ def _owed_from(connection: Connection, ledger_id: bytes, datanet: str, first: in
     return _total(row)
 
 
-def _oldest_from(
-    connection: Connection, ledger_id: bytes, datanet: str, first: int
-) -> int | None:
+def _oldest_from(connection: Connection, ledger_id: bytes, datanet: str, first: int) -> int | None:
     """Of the receipt with the lowest number there: abandoned numbers have none."""
     found: int | None = connection.execute(
         sa.select(receipts.c.issued_at)

@@ -29,6 +29,7 @@ from indexer.readers.files import find_files
 from rag.datanets import datanet_folder
 from rag.embedder import SentenceTransformerEmbedder
 from rewards.record import Recorder
+from rewards.verify_batch import verify_batch
 from tests.money import Place, Pool, deployed, place
 
 ALICE = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
@@ -593,10 +594,38 @@ def test_a_contributors_sums_follow_their_answers_to_the_settled_end(
     assert receipt["batch"]["status"] == "final"
     shown = valid(schemas.Batch, paying.http.get(f"/v1/batches/{receipt['batch']['batch_id']}"))
     assert {p["address"]: int(p["amount"]) for p in shown["payouts"]} == owed
+    assert all(check.passed for check in verify_batch(shown, at.pool.chain))
     assert QUESTION not in json.dumps([receipt, shown])
     datanet = valid(schemas.Datanet, paying.http.get("/v1/datanets/nature"))
     assert datanet["paid"] is True
     assert datanet["registration"]["chain_id"] == 31337
+
+
+def test_pages_of_spans_hold_each_once_and_keep_the_sums_whole(paying: Service) -> None:
+    for _ in range(3):
+        paying.ask()
+    path = f"/v1/contributors/{ALICE}"
+    whole = valid(schemas.Contributor, paying.http.get(path))
+    count = len(whole["spans"])
+    assert (whole["next"], count >= 3) == (None, True)
+    spans: list[dict[str, Any]] = []
+    cursor, pages = None, 0
+    while pages == 0 or cursor is not None:
+        query = {"limit": 2} if cursor is None else {"limit": 2, "cursor": cursor}
+        page = valid(schemas.Contributor, paying.http.get(path, params=query))
+        assert {**page, "spans": [], "next": None} == {**whole, "spans": []}
+        spans, cursor, pages = spans + page["spans"], page["next"], pages + 1
+        if pages == 1:
+            paying.ask()
+            whole = valid(schemas.Contributor, paying.http.get(path))
+    assert len(spans) == count < len(whole["spans"])
+    assert spans == whole["spans"][-count:]
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "00" * 32, "00" * 32 + ".0", "00" * 32 + ".-1"])
+def test_a_cursor_that_leads_nowhere_is_422(paying: Service, cursor: str) -> None:
+    path = f"/v1/contributors/{ALICE}"
+    problem(paying.http.get(path, params={"cursor": cursor}), 422)
 
 
 def test_an_address_that_nobody_cited_earned_nothing(paying: Service) -> None:

@@ -19,25 +19,20 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import redis
-
 from cli.stack import Stack, clean_environment, free_port, give_coin, redis_path
 from footnote.addresses import Address, format_address
-from footnote.errors import Broken, FootnoteError, NotFound
-from footnote.ids import datanet_id, keccak
+from footnote.errors import Broken, FootnoteError, Misconfigured, NotFound
 from rewards.audit import audit
-from rewards.batch import Batch, Payout, batch_of
-from rewards.chain import EvmChain, Fees
-from rewards.keys import Key
-from rewards.ledger import Registration
+from rewards.chain import EvmChain
 from rewards.marks import Marks
 from rewards.queue import RedisWakeUps
 from rewards.record import Recorder
-from tests.conftest import rpc, start_chain
+from tests.conftest import CHECKOUT, required, rpc, start_chain
+from tests.faults.misfortunes import DISASTERS, EVENTS, FUNDED, NO_LIMIT, RICH
 from tests.faults.proxy import Mood, Proxy
 from tests.money import Place, deployed, new_key, place
 from tests.simulator.asked import Ask, accounts_of, drawn, policy
@@ -45,11 +40,7 @@ from tests.simulator.asked import Ask, accounts_of, drawn, policy
 TURBULENT_SECONDS = 6.0
 QUIET_SECONDS = 45.0
 BLOCK_SECONDS = 0.1
-RICH = 10**21
-FUNDED = 10**12
-NO_LIMIT = 2**256 - 1
 POINTS = ("PlannedBatch", "NoncedBatch", "SignedBatch", "SentBatch", "MinedBatch")
-DISASTERS = ("reorg past finality", "strange batch", "journal restored", "reset chain")
 
 
 @dataclass(slots=True)
@@ -87,10 +78,14 @@ class Site:
         past = str(int(time.time()) - 1_000_000)
         self.url = start_chain(self.stack, "--slots-in-an-epoch", "1", "--timestamp", past)
         self.port = int(self.url.rsplit(":", 1)[1])
+        try:
+            executable = redis_path()
+        except Misconfigured:
+            required("redis-server")
         port = free_port()
         self.stack.start(
             "redis",
-            [redis_path(), "--port", str(port), "--bind", "127.0.0.1", "--save", "",
+            [executable, "--port", str(port), "--bind", "127.0.0.1", "--save", "",
              "--appendonly", "no", "--dir", str(folder)],
         )  # fmt: skip
         self.stack.wait_port(port)
@@ -98,7 +93,7 @@ class Site:
         self._nursery = self._ends.enter_context(
             subprocess.Popen(
                 [sys.executable, "-m", "tests.faults.nursery"], env=clean_environment(),
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=CHECKOUT,
             )
         )  # fmt: skip
         assert self._line() == "ready"
@@ -129,9 +124,9 @@ class Schedule:
         chance = self.chance
         self.confirmations = chance.choice((None, 3, 5))
         self.depth = self.confirmations or 2
-        share = chance.choice((0.2, 0.4, 0.7))
+        share = chance.choice((0.15, 0.3, 0.5))
         self.faults = [name for name in EVENTS if chance.random() < share]
-        self.disaster = chance.choice(DISASTERS) if chance.random() < 0.25 else "none"
+        self.disaster = chance.choice(list(DISASTERS)) if chance.random() < 0.25 else "none"
         self.workers = chance.choice((1, 1, 2, 2, 3, 4))
         self.outcome = Outcome(seed, self.disaster)
         self.asks: list[Ask] = []
@@ -140,7 +135,7 @@ class Schedule:
         self.stopped: list[str] = []
         self.running: dict[int, dict[str, Any]] = {}
         self.proxies: list[Proxy] = []
-        self.undo: list[tuple[float, Callable[[], None]]] = []
+        self.undo: list[tuple[float, Callable[[], object]]] = []
         self.lied = False
         self.began = time.monotonic()
         self.backup: Path | None = None
@@ -163,7 +158,7 @@ class Schedule:
                 self._calm()
                 self._quiet()
             finally:
-                self._end_all()
+                self.end_all()
                 rpc(self.site.url, "evm_setAutomine", True)
             self._judge()
             self.place.journal.close()
@@ -182,20 +177,15 @@ class Schedule:
         self.wake_ups = RedisWakeUps(self.site.redis_url, "api")
         self.other = new_key()
         give_coin(url, format_address(self.other.address), RICH)
-        self._owner(self._registry().setDistributor, format_address(self.other.address), True)
+        self.as_owner(self.place, self.allow(self.place, self.other.address, True))
         rpc(url, "anvil_mine", hex(self.depth + 1))
         rpc(url, "evm_setAutomine", False)
-        self._copy()
+        self.back_up()
 
     @property
     def place(self) -> Place:
         """Where answers are paid now."""
         return self.places[-1]
-
-    def fund(self) -> None:
-        at, chain = self.place, self.place.pool.chain
-        with suppress(FootnoteError):
-            chain.fund(at.pool.owner, at.pool.ledger, at.registration.datanet_id, FUNDED)
 
     def _turbulence(self) -> None:
         self.began = time.monotonic()
@@ -214,12 +204,12 @@ class Schedule:
                 name = self.chance.choice(self.faults)
                 self.say(f"{now:6.2f} * {name}")
                 EVENTS[name](self)
-                next_event = now + self.chance.uniform(0.1, 0.9)
+                next_event = now + self.chance.uniform(0.15, 1.0)
             if now >= disaster_at and self.disaster != "none":
                 disaster_at = TURBULENT_SECONDS + 1
                 self.say(f"{now:6.2f} ** {self.disaster}")
                 self.note(self.disaster)
-                _DISASTERS[self.disaster](self)
+                DISASTERS[self.disaster](self)
             for due in [one for one in self.undo if one[0] <= now]:
                 self.undo.remove(due)
                 due[1]()
@@ -239,11 +229,11 @@ class Schedule:
         rpc(url, "anvil_setNextBlockBaseFeePerGas", hex(10**9))
         for key in (self.place.distributor, self.other, self.place.pool.owner):
             give_coin(url, format_address(key.address), RICH)
-        if "empty pool" in self.faults and self.disaster != "reset chain":
-            self.fund()
+        if self.disaster != "reset chain":
+            self._allow_everything()
         self._mine()
         for pid in [p for p, order in self.running.items() if _is_faulty(order) or self.lied]:
-            self._kill(pid)
+            self.kill(pid)
         while len(self.running) < min(self.workers, 2):
             self._start_worker(honest=True)
 
@@ -329,7 +319,7 @@ class Schedule:
         while len(self.running) < wanted:
             self._start_worker(honest=honest)
 
-    def _kill(self, pid: int) -> None:
+    def kill(self, pid: int) -> None:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         until = time.monotonic() + 5
@@ -337,9 +327,9 @@ class Schedule:
             time.sleep(0.005)
         self.running.pop(pid, None)
 
-    def _end_all(self) -> None:
+    def end_all(self) -> None:
         for pid in list(self.running):
-            self._kill(pid)
+            self.kill(pid)
 
     # The chain
 
@@ -348,27 +338,44 @@ class Schedule:
             rpc(self.site.url, "anvil_setNextBlockBaseFeePerGas", hex(self.base_fee))
         rpc(self.site.url, "evm_mine")
 
-    def _pool(self) -> Any:
-        return self.place.pool.chain._pool(self.place.pool.ledger).functions
+    def pool(self, at: Place) -> Any:
+        return at.pool.chain._pool(at.pool.ledger).functions
 
-    def _registry(self) -> Any:
-        functions = self.place.pool.chain._registry(self.place.pool.ledger).functions
-        return _Bound(functions, self.place.registration.datanet_id)
+    def allow(self, at: Place, account: Address, allowed: bool) -> Any:
+        """What the registry's owner calls to give or take the right to settle."""
+        function = at.pool.chain._registry(at.pool.ledger).functions.setDistributor
+        return function(at.registration.datanet_id, format_address(account), allowed)
 
-    def _owner(self, function: Callable[..., Any], *arguments: object, value: int = 0) -> None:
-        """The owner calls a contract; its transaction waits for a block."""
-        chain = self.place.pool.chain
+    def as_owner(self, at: Place, call: Any) -> bytes | None:
+        """The owner calls a contract; its transaction waits for a block, and may be lost."""
         with suppress(FootnoteError):
-            chain._transact(self.place.pool.owner, function(*arguments), value)
+            return at.pool.chain._transact(at.pool.owner, call)
+        return None
 
-    def later(self, undo: Callable[[], None]) -> None:
+    def _allow_everything(self) -> None:
+        """Whatever was taken, and whatever giving it back was lost."""
+        rpc(self.site.url, "evm_setAutomine", True)
+        for at in self.places:
+            pool, chain = self.pool(at), at.pool.chain
+            self._mine()
+            for call in (
+                pool.unpause(2), pool.setCaps(NO_LIMIT, NO_LIMIT, 86_400),
+                self.allow(at, at.distributor.address, True),
+                self.allow(at, self.other.address, True),
+            ):  # fmt: skip
+                chain.wait_mined(chain._transact(at.pool.owner, call))
+            identity = at.registration.datanet_id
+            chain.wait_mined(chain.fund(at.pool.owner, at.pool.ledger, identity, FUNDED))
+        rpc(self.site.url, "evm_setAutomine", False)
+
+    def later(self, undo: Callable[[], object]) -> None:
         now = time.monotonic() - self.began
         self.undo.append((now + self.chance.choice((0.3, 0.8, 1.6)), undo))
 
     def note(self, name: str) -> None:
         self.outcome.coverage[name] += 1
 
-    def _copy(self) -> None:
+    def back_up(self) -> None:
         self.backup = self.folder / "backup.sqlite"
         with (
             closing(sqlite3.connect(self.folder / "journal.sqlite")) as live,
@@ -453,17 +460,6 @@ class Schedule:
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Bound:
-    """The registry's functions for one Datanet."""
-
-    functions: Any
-    datanet_id: bytes
-
-    def setDistributor(self, account: str, allowed: bool) -> Any:
-        return self.functions.setDistributor(self.datanet_id, account, allowed)
-
-
 def _is_faulty(order: Mapping[str, Any]) -> bool:
     crashes = "FOOTNOTE_CRASH_AT" in order["environment"]
     return bool(crashes or order["skew"] or order["disk_full"])
@@ -475,239 +471,6 @@ def _lives(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-# Faults
-
-
-def _moody(mood: Mood) -> Callable[[Schedule], None]:
-    def strike(schedule: Schedule) -> None:
-        proxy = schedule.chance.choice(schedule.proxies)
-        proxy.mood, proxy.share = mood, schedule.chance.choice((0.2, 0.6, 1.0))
-        schedule.lied = schedule.lied or mood in (Mood.LIES, Mood.LAGS)
-
-        def end() -> None:
-            proxy.mood = Mood.HONEST
-
-        schedule.later(end)
-
-    return strike
-
-
-def _kill_worker(schedule: Schedule) -> None:
-    if schedule.running:
-        schedule.note("kill -9")
-        schedule._kill(schedule.chance.choice(sorted(schedule.running)))
-
-
-def _drop(schedule: Schedule) -> None:
-    schedule.note("transaction dropped")
-    rpc(schedule.site.url, "anvil_dropAllTransactions")
-
-
-def _reorg(schedule: Schedule, depth: int | None = None) -> None:
-    """anvil forgets what was in the blocks; what comes back is what somebody sends again."""
-    chosen = depth or schedule.chance.randrange(1, schedule.depth + 1)
-    schedule.note("reorg to finality depth" if chosen == schedule.depth else "reorg")
-    rpc(schedule.site.url, "anvil_reorg", chosen, [])
-
-
-def _stranger(schedule: Schedule) -> None:
-    """Another process that holds our key."""
-    url, key = schedule.site.url, schedule.place.distributor
-    nonce = EvmChain(url).nonce(key.address, "latest")
-    _send_transfer(schedule, key, nonce, 300 * 10**9)
-    schedule.note("nonce used by a stranger")
-
-
-def _send_transfer(schedule: Schedule, key: Key, nonce: int, fee: int) -> None:
-    chain = EvmChain(schedule.site.url)
-    call = chain.empty_transfer(
-        schedule.place.pool.ledger, schedule.other.address, nonce, Fees(fee, fee)
-    )
-    raw, _ = key.sign_transaction(call)
-    with suppress(FootnoteError):
-        chain.send(raw)
-
-
-def _spike(schedule: Schedule) -> None:
-    schedule.note("fee spike")
-    schedule.base_fee = schedule.chance.choice((20, 60, 500)) * 10**9
-
-    def end() -> None:
-        schedule.base_fee = 10**9
-
-    schedule.later(end)
-
-
-def _no_gas(schedule: Schedule) -> None:
-    schedule.note("empty gas account")
-    account = format_address(schedule.place.distributor.address)
-    give_coin(schedule.site.url, account, schedule.chance.choice((0, 10**14)))
-    schedule.later(lambda: give_coin(schedule.site.url, account, RICH))
-
-
-def _pause(schedule: Schedule) -> None:
-    schedule.note("pause")
-    schedule._owner(schedule._pool().pause, 2)
-    schedule.later(lambda: schedule._owner(schedule._pool().unpause, 2))
-
-
-def _caps(schedule: Schedule) -> None:
-    """The most that one batch may credit falls below what is owed: an empty pool's cousin."""
-    schedule.note("caps")
-    schedule._owner(schedule._pool().setCaps, 3_000_000, NO_LIMIT, 86_400)
-    schedule.later(lambda: schedule._owner(schedule._pool().setCaps, NO_LIMIT, NO_LIMIT, 86_400))
-
-
-def _no_right(schedule: Schedule) -> None:
-    schedule.note("right to settle withdrawn")
-    account = format_address(schedule.place.distributor.address)
-    schedule._owner(schedule._registry().setDistributor, account, False)
-    schedule.later(lambda: schedule._owner(schedule._registry().setDistributor, account, True))
-
-
-def _flush(schedule: Schedule) -> None:
-    schedule.note("redis wiped")
-    with redis.Redis.from_url(schedule.site.redis_url) as client:
-        client.flushall()
-
-
-def _by_others(schedule: Schedule) -> None:
-    at = schedule.place
-    first = at.cursor()
-    waiting = at.journal.payables(at.ledger_id, at.name, first)
-    if waiting:
-        batch = batch_of(waiting[: schedule.chance.randrange(1, len(waiting) + 1)])
-        schedule.note("same content settled by others")
-        _settle(schedule, batch)
-
-
-def _settle(schedule: Schedule, batch: Batch) -> None:
-    at, chain = schedule.place, EvmChain(schedule.site.url)
-    nonce = chain.nonce(schedule.other.address, "pending")
-    fees = Fees(600 * 10**9, 10**9)
-    call = chain.settle_transaction(
-        at.pool.ledger, at.registration.datanet_id, batch, nonce, 3_000_000, fees
-    )
-    raw, _ = schedule.other.sign_transaction(call)
-    with suppress(FootnoteError):
-        chain.send(raw)
-
-
-def _old_batches(schedule: Schedule) -> None:
-    """Workers stop; Batches become as they were at the last copy; receipts are whole."""
-    if schedule.backup is None or schedule.chance.random() < 0.5:
-        schedule._copy()
-        return
-    schedule.note("journal restored, receipts whole")
-    schedule._end_all()
-    with closing(sqlite3.connect(schedule.folder / "journal.sqlite", timeout=30)) as live:
-        live.execute("ATTACH ? AS old", (str(schedule.backup),))
-        for table in ("batches", "attempts", "leases", "claims"):
-            live.execute(f"DELETE FROM main.{table}")
-            live.execute(f"INSERT INTO main.{table} SELECT * FROM old.{table}")
-        live.commit()
-
-
-def _new_pool(schedule: Schedule) -> None:
-    """A second Ledger, into which everything is issued from now on. It is deployed at once, for the
-    schedule itself makes the blocks."""
-    if len(schedule.places) > 1:
-        return
-    schedule.note("new pool")
-    url, before = schedule.site.url, schedule.place
-    rpc(url, "evm_setAutomine", True)
-    pool = deployed(url, EvmChain(url, confirmations=0))
-    chain, ledger, owner = pool.chain, pool.ledger, pool.owner
-    salt = schedule.chance.randbytes(32)
-    identity = datanet_id(ledger.chain_id, ledger.registry, owner.address, salt)
-    chain.wait_mined(chain.create_datanet(owner, ledger, salt, "https://x.org"))
-    for account in (before.distributor.address, schedule.other.address):
-        chain.wait_mined(chain.set_distributor(owner, ledger, identity, account))
-    chain.wait_mined(chain.add_signer(owner, ledger, identity, before.signer.address))
-    chain.wait_mined(chain.fund(owner, ledger, identity, FUNDED))
-    rpc(url, "evm_setAutomine", False)
-    rpc(url, "anvil_mine", hex(schedule.depth + 1))
-    term = chain.signer_term(ledger, identity, before.signer.address)
-    assert term is not None
-    registration = Registration(before.name, ledger, identity, owner.address, (term,))
-    before.journal.add_ledger(ledger)
-    before.journal.register(registration)
-    schedule.places.append(replace(before, pool=pool, registration=registration))
-
-
-def _nothing(schedule: Schedule) -> None:
-    """Drawn when a schedule or a worker starts."""
-
-
-EVENTS: Mapping[str, Callable[[Schedule], None]] = {
-    "crash": _nothing,
-    "clock jump": _nothing,
-    "disk full": _nothing,
-    "empty pool": _nothing,
-    "new pool": _new_pool,
-    "kill -9": _kill_worker,
-    "rpc refused": _moody(Mood.REFUSES),
-    "rpc timed out": _moody(Mood.TIMES_OUT),
-    "rpc accepted but errored": _moody(Mood.SWALLOWS),
-    "stale node": _moody(Mood.LAGS),
-    "lying head": _moody(Mood.LIES),
-    "transaction dropped": _drop,
-    "reorg": _reorg,
-    "nonce used by a stranger": _stranger,
-    "fee spike": _spike,
-    "empty gas account": _no_gas,
-    "pause": _pause,
-    "caps": _caps,
-    "right to settle withdrawn": _no_right,
-    "redis wiped": _flush,
-    "same content settled by others": _by_others,
-    "journal restored, receipts whole": _old_batches,
-}
-
-
-# Disasters
-
-
-def _deep_reorg(schedule: Schedule) -> None:
-    _reorg(schedule, schedule.depth + 3)
-
-
-def _strange_batch(schedule: Schedule) -> None:
-    first = schedule.place.cursor()
-    lie = Batch(first, first + 1, keccak(b"lie"), (Payout(schedule.other.address, 777),))
-    _settle(schedule, lie)
-
-
-def _old_journal(schedule: Schedule) -> None:
-    """Everybody stops, the API too, and finds the journal as it was at the last copy."""
-    assert schedule.backup is not None
-    schedule._end_all()
-    schedule.place.journal.close()
-    for suffix in ("", "-wal", "-shm"):
-        (schedule.folder / f"journal.sqlite{suffix}").unlink(missing_ok=True)
-    shutil.copy(schedule.backup, schedule.folder / "journal.sqlite")
-    for ask in schedule.asks[-1:]:
-        with suppress(FootnoteError):
-            schedule.recorder.check(ask.datanet)
-
-
-def _reset(schedule: Schedule) -> None:
-    """The node comes back with an empty chain."""
-    rpc(schedule.site.url, "anvil_reset")
-    rpc(schedule.site.url, "evm_setAutomine", False)
-    rpc(schedule.site.url, "anvil_mine", hex(60))
-    schedule.undo.clear()
-    schedule.faults = [name for name in schedule.faults if name in ("crash", "kill -9")]
-
-
-_DISASTERS: Mapping[str, Callable[[Schedule], None]] = {
-    "reorg past finality": _deep_reorg,
-    "strange batch": _strange_batch,
-    "journal restored": _old_journal,
-    "reset chain": _reset,
-}
 
 
 def run_seed(seed: int, site: Site, say: Callable[[str], None] = lambda text: None) -> Outcome:

@@ -33,10 +33,14 @@ RECORDS = ("attempts", "batches", "lines", "idempotency", "receipts", "answers",
 
 
 def reorg(schedule: Schedule) -> None:
-    net, chance = schedule.net, schedule.chance
-    depth = chance.randrange(1, net.finality + 1)
+    depth = schedule.chance.randrange(1, schedule.net.finality + 1)
+    _reorg(schedule, depth, schedule.chance.choice((0.0, 0.5, 1.0)))
+
+
+def _reorg(schedule: Schedule, depth: int, back: float) -> None:
+    net = schedule.net
     schedule.happened(Fault.REORG, f"of {'finality depth' if depth == net.finality else 'less'}")
-    net.reorg(depth, int(schedule.now), chance, chance.choice((0.0, 0.5, 1.0)))
+    net.reorg(depth, int(schedule.now), schedule.chance, back)
 
 
 def drop(schedule: Schedule) -> None:
@@ -59,7 +63,7 @@ def lie(schedule: Schedule) -> None:
 
 
 def stranger(schedule: Schedule) -> None:
-    """Another process that holds our key spends a nonce."""
+    """Another process that holds our key spends a nonce; sometimes a reorg takes that back."""
     net, chance = schedule.net, schedule.chance
     key = chance.choice(schedule.keys)
     nonce = net.head.state.nonces.get(key.address, 0) + chance.randrange(2)
@@ -70,6 +74,13 @@ def stranger(schedule: Schedule) -> None:
     except model.NodeRefuses:
         return
     schedule.happened(Fault.STRANGER)
+    if Fault.REORG in schedule.profile.faults and chance.random() < 0.5:
+        schedule.later(lambda: _take_back(schedule, net), 4.0, 6.0, 9.0)
+
+
+def _take_back(schedule: Schedule, net: model.Net) -> None:
+    if schedule.turbulent and schedule.net is net:
+        _reorg(schedule, net.finality, 0.0)
 
 
 def spike(schedule: Schedule) -> None:

@@ -105,7 +105,7 @@ class ScheduledJournal(Journal):
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        self._process.point("before commit")
+        self._process.point("before a transaction")
         self._process.world.before_writing(self._process)
         self._inside = True
         try:
@@ -113,7 +113,7 @@ class ScheduledJournal(Journal):
                 yield connection
         finally:
             self._inside = False
-        self._process.point("after commit")
+        self._process.point("transaction done")
         self._process.world.after_writing(self._process)
 
 

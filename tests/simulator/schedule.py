@@ -38,6 +38,7 @@ from tests.simulator.misfortunes import (
     everything_allowed,
     gas_given,
 )
+from tests.simulator.oracle import judge
 from tests.simulator.processes import (
     NeverStopped,
     Process,
@@ -97,7 +98,8 @@ class Schedule:
         self.seed = seed
         self.chance = random.Random(seed)
         self.profile = Profile.drawn(self.chance)
-        self.profile.faults |= variant.needs
+        if variant is not REAL:
+            self.profile = variant.focused(self.profile, self.chance)
         self.variant = variant
         self.folder = folder
         self.now = float(START)
@@ -122,7 +124,7 @@ class Schedule:
         self.keys = [key_of(f"distributor {seed} {i}") for i in range(self.profile.keys)]
         self.other = key_of(f"other {seed}")
         self._say = say
-        self._salts = 0
+        self._salts = self._started = 0
         self.processes: list[Process] = []
         self._starts: list[tuple[float, int, Callable[[], Process]]] = []
         self._until: dict[Fault, float] = {}
@@ -150,8 +152,6 @@ class Schedule:
                     process.task.end()
                 if self._monitor is not None:
                     self._monitor.close()
-            from tests.simulator.oracle import judge
-
             outcome = Outcome(self.seed, [*self.broken, *judge(self)], self.alarms, self.coverage)
         with closing(self.journal()) as journal:
             for place in self.places:
@@ -230,7 +230,8 @@ class Schedule:
     # Processes
 
     def _start_later(self, start: Callable[[], Process], seconds: float = 0.0) -> None:
-        self._starts.append((self.now + seconds, len(self._starts), start))
+        self._started += 1
+        self._starts.append((self.now + seconds, self._started, start))
 
     def _start_again(self, process: Process, seconds: float) -> None:
         start = self._api if process.name.startswith("api") else self._worker
@@ -439,7 +440,7 @@ class Schedule:
             raise Crash
         self.points += 1
         named = place.startswith("after ")
-        if self._has(Fault.CRASH) and self.chance.random() < (0.02 if named else 0.001):
+        if self._has(Fault.CRASH) and self.chance.random() < (0.05 if named else 0.001):
             self.coverage.note(Fault.CRASH, place)
             self.say(f"{process.name} crashes: {place}")
             process.task.doomed = True
@@ -561,8 +562,9 @@ class Schedule:
         net.waiting.append(act)
         self.later(lambda: net.waiting.append(undo))
 
-    def later(self, undo: Callable[[], None]) -> None:
-        self._back.append((self.now + self.chance.choice((4.0, 12.0, 45.0)), undo))
+    def later(self, undo: Callable[[], None], *seconds: float) -> None:
+        """In so many ``seconds``, one of them."""
+        self._back.append((self.now + self.chance.choice(seconds or (4.0, 12.0, 45.0)), undo))
 
     def back_up(self) -> None:
         self.backup = self.folder / "backup.sqlite"

@@ -239,12 +239,6 @@ def test_a_gap_below_our_nonce_that_a_reorg_left_is_filled(here: Here) -> None:
     assert here.journal.fees_tried(here.keys[0].address, here.ledger.ledger_id, 1)[0] < 10**11
 
 
-def test_a_nonce_below_ours_that_a_batch_owns_is_left_to_it(here: Here) -> None:
-    here.record()
-    here.settle()
-    assert here.journal.nonces_owned(here.keys[0].address) == {0}
-
-
 class Locked(Journal):
     """Cannot be read while it is told so."""
 

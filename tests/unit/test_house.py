@@ -35,6 +35,7 @@ DOORS = {
     "docx": "indexer.readers.docx",
     "yaml": "indexer.readers.front_matter",
     "redis": "rewards.queue",
+    "prometheus_client": "rewards.metrics",
     "web3": "rewards.chain",
     "sqlalchemy": "rewards.journal",
 }

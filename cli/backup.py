@@ -25,7 +25,7 @@ import click
 from filelock import FileLock, Timeout
 
 from footnote import strict_json
-from footnote.errors import Busy, Conflict, Invalid, NotFound, Unavailable
+from footnote.errors import Busy, Conflict, Invalid, NotFound, StorageFull, Unavailable
 from footnote.settings import Settings, read_settings
 from rewards.commands.common import say
 from rewards.journal.journal import Journal
@@ -71,7 +71,7 @@ def backup(folder: Path) -> None:
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
-@click.option("--replace", is_flag=True, help="Put what is there aside, as …before-restore.")
+@click.option("--replace", is_flag=True, help="Put what is there into HOME/before-restore-….")
 def restore(folder: Path, replace: bool) -> None:
     """Bring a backup back to FOOTNOTE_HOME. Stop API, worker and ingest first.
 
@@ -82,23 +82,22 @@ def restore(folder: Path, replace: bool) -> None:
     _check(folder)
     journal = _journal_path(settings)
     datanets = settings.home / DATANETS
-    there = [path for path in (journal, datanets) if path.exists()]
+    there = [path for path in (*_with_companions(journal), datanets) if path.exists()]
     if there and not replace:
         raise Conflict(f"{there[0]} is there already", "give --replace to put it aside")
-    settings.home.mkdir(parents=True, exist_ok=True)
-    for path in _with_companions(journal) if replace else []:
-        path.rename(_aside(path))
-    if replace and datanets.exists():
-        datanets.rename(_aside(datanets))
-    if (folder / DATANETS).is_dir():
-        shutil.copytree(folder / DATANETS, datanets)
-    journal.parent.mkdir(parents=True, exist_ok=True)
-    incoming = journal.with_name(f".{journal.name}.incoming")
-    shutil.copy(folder / JOURNAL, incoming)
-    incoming.chmod(0o600)
-    _sync(incoming)
-    incoming.rename(journal)
-    _sync(journal.parent)
+    for parent in {journal.parent, settings.home}:
+        parent.mkdir(parents=True, exist_ok=True)
+    incoming = _incoming(folder, settings.home)
+    try:
+        if there:
+            _put_aside(there, settings.home)
+        if (incoming / DATANETS).is_dir():
+            (incoming / DATANETS).rename(datanets)
+        (incoming / JOURNAL).rename(journal)
+        _sync(journal.parent)
+        _sync(settings.home)
+    finally:
+        shutil.rmtree(incoming, ignore_errors=True)
     restored = Journal(settings.journal)
     waiting = _rolled_back(restored, Marks(settings.marks_path))
     for datanet, what in waiting.items():
@@ -130,13 +129,10 @@ def _datanet_files(home: Path) -> Iterator[Path]:
         say(f"copying {datanet.name}")
         try:
             with FileLock(datanet / "ingest.lock", timeout=60):
-                yield from (
-                    path
-                    for path in sorted(datanet.rglob("*"))
-                    if path.is_file()
-                    and not path.name.endswith((".lock", "-wal", "-shm"))
-                    and ".building-" not in str(path)
-                )
+                for folder, folders, names in os.walk(datanet, followlinks=True):
+                    folders[:] = [name for name in folders if not name.startswith(".building-")]
+                    skipped = (".lock", "-wal", "-shm")
+                    yield from (Path(folder, n) for n in names if not n.endswith(skipped))
         except Timeout:
             raise Busy(f"{datanet.name} is being ingested", "try again after that") from None
 
@@ -185,10 +181,28 @@ def _with_companions(journal: Path) -> list[Path]:
     return [path for path in (journal.with_name(name) for name in names) if path.exists()]
 
 
-def _aside(path: Path) -> Path:
-    """A name beside ``path`` that is free."""
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    return path.with_name(f"{path.name}.before-restore-{stamp}")
+def _incoming(folder: Path, home: Path) -> Path:
+    """A whole synced copy of the backup beside its place, so that what follows are renames."""
+    incoming = home / f".restore-{os.getpid()}"
+    try:
+        shutil.copytree(folder, incoming)
+        (incoming / JOURNAL).chmod(0o600)
+        for path in [*incoming.rglob("*"), incoming]:
+            _sync(path)
+    except OSError as error:  # shutil.Error too, which gathers several
+        shutil.rmtree(incoming, ignore_errors=True)
+        raise StorageFull("the backup cannot be copied back", "free some space") from error
+    return incoming
+
+
+def _put_aside(paths: list[Path], home: Path) -> None:
+    """Into one folder under their own names: SQLite finds a journal's log by its name."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+    aside = home / f"before-restore-{stamp}"
+    aside.mkdir()
+    for path in paths:
+        path.rename(aside / path.name)
+    say(f"what was there is in {aside}")
 
 
 def _sha256(path: Path) -> str:

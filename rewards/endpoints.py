@@ -1,12 +1,13 @@
 """Several JSON-RPC endpoints as one. Any of them may be away, behind, of another chain, or lie.
 
 Every few seconds all are looked at: chain, newest block, newest final block. One that is of another
-chain, far behind, or contradicts what was final is left out for a while, with the reason logged;
-of the rest the one with the newest block answers. Three rules hold besides:
+chain, far from the others' newest block, or contradicts what was final is not chosen for a while,
+with the reason logged; of the rest the one with the newest block answers. Three rules hold besides:
 
-- no head below one that was seen is acted on, until all stayed below it for a minute;
-- what is read at a numbered block is asked of all, and must be the same;
-- a signed transaction is given to all.
+- no head below one that was seen is acted on, until all stayed below it for a while;
+- what is read at a numbered block is asked of all that answer, and more than half of them must know
+  the block and say the same: one that is not chosen still has its voice;
+- a signed transaction is given to all of them.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ class View:
 class _Endpoint:
     url: str
     left_out_until: float = 0.0
+    mute_until: float = 0.0
     reason: str = ""
     genesis: str | None = None
 
@@ -111,14 +113,22 @@ class Endpoints:
 
     def _post(self, endpoint: _Endpoint, body: bytes) -> bytes:
         try:
-            return self.transport(endpoint.url, body)
+            answer = self.transport(endpoint.url, body)
+            _check_form(answer)
+            return answer
         except requests.RequestException as error:
-            self._leave_out(endpoint, AWAY_SECONDS, f"does not answer ({type(error).__name__})")
+            reason = f"does not answer ({type(error).__name__})"
+            self._leave_out(endpoint, AWAY_SECONDS, reason, mute=True)
             raise
 
     def _usable(self) -> list[_Endpoint]:
         now = self.clock()
         return [one for one in self._all if one.left_out_until <= now]
+
+    def _voices(self) -> list[_Endpoint]:
+        """All but those that are away or of another chain."""
+        now = self.clock()
+        return [one for one in self._all if one.mute_until <= now]
 
     def _first(self, chosen: _Endpoint, body: bytes) -> bytes:
         try:
@@ -129,7 +139,7 @@ class Endpoints:
     def _tell_all(self, body: bytes) -> bytes:
         """The first that accepts speaks for all; else the last that refused."""
         answer, failure = None, None
-        for endpoint in self._usable():
+        for endpoint in self._voices():
             try:
                 said = self._post(endpoint, body)
             except requests.RequestException as error:
@@ -142,10 +152,11 @@ class Endpoints:
         return answer
 
     def _agreed(self, chosen: _Endpoint, body: bytes) -> bytes:
-        """What most endpoints say that know the block; never what only half of them say."""
+        """What more than half of the endpoints say; one that does not know the block says
+        nothing."""
         said: dict[str, tuple[str, bytes]] = {}
         failure: Exception | None = None
-        for endpoint in [chosen, *(one for one in self._usable() if one is not chosen)]:
+        for endpoint in [chosen, *(one for one in self._voices() if one is not chosen)]:
             try:
                 answer = self._post(endpoint, body)
             except requests.RequestException as error:
@@ -160,8 +171,8 @@ class Endpoints:
         if not known_by:
             return next(iter(said.values()))[1]
         (most, count), *_ = Counter(known_by.values()).most_common(1)
-        if 2 * count <= len(known_by):
-            raise _disagreement(list(known_by))
+        if 2 * count <= len(said):
+            raise _disagreement(list(said))
         for endpoint in self._all:
             if known_by.get(endpoint.url, most) != most:
                 self._leave_out(endpoint, WRONG_SECONDS, "contradicts the others at a final block")
@@ -183,7 +194,7 @@ class Endpoints:
     def _look(self) -> list[tuple[_Endpoint, View]]:
         """What each endpoint shows that answers; of all, where all are left out."""
         found, failure = [], None
-        for endpoint in self._usable() or self._all:
+        for endpoint in self._voices() or self._all:
             try:
                 found.append((endpoint, self._view(endpoint)))
             except requests.RequestException as error:
@@ -198,12 +209,17 @@ class Endpoints:
         views = self._of_one_chain(views)
         if len(self._all) > 1:
             views = self._of_one_history(views)
-        best = max(view.head.number for _, view in views)
+        heads = sorted((view.head.number for _, view in views), reverse=True)
+        # the newest that more than half have about reached: of three, one that runs ahead is alone
+        middle = heads[(len(heads) - 1) // 2] + MAX_LAG_BLOCKS
+        best = max(head for head in heads if head <= middle)
         self._rise(best)
         for endpoint, view in views:
-            if view.head.number < best - MAX_LAG_BLOCKS:
-                behind = best - view.head.number
-                self._leave_out(endpoint, STALE_SECONDS, f"is {behind} blocks behind")
+            away = view.head.number - best
+            if away > MAX_LAG_BLOCKS:
+                self._leave_out(endpoint, STALE_SECONDS, f"is {away} blocks ahead of the others")
+            elif away < -MAX_LAG_BLOCKS:
+                self._leave_out(endpoint, STALE_SECONDS, f"is {-away} blocks behind")
         finals = [view.final for _, view in views if view.final is not None]
         if finals:
             self._final = min(finals, key=lambda block: block.number)
@@ -213,11 +229,18 @@ class Endpoints:
         """Those of the chain that was seen first; where none is, of that which most are of."""
         counted = Counter(view.chain for _, view in views)
         if self._chain not in counted:
-            self._chain = counted.most_common(1)[0][0]
+            chain, count = counted.most_common(1)[0]
+            if len(self._all) > 1 and (self._chain is not None or 2 * count <= len(views)):
+                raise Unavailable(
+                    "the RPC endpoints that answer are of another chain, or of several",
+                    "check FOOTNOTE_RPC_URL; after a chain was reset start again",
+                )
+            self._chain = chain
             self._highest, self._final = 0, None
         for endpoint, view in views:
             if view.chain != self._chain:
-                self._leave_out(endpoint, WRONG_SECONDS, f"is another chain ({view.chain[0]})")
+                reason = f"is another chain ({view.chain[0]})"
+                self._leave_out(endpoint, WRONG_SECONDS, reason, mute=True)
         return [(endpoint, view) for endpoint, view in views if view.chain == self._chain]
 
     def _of_one_history(self, views: list[tuple[_Endpoint, View]]) -> list[tuple[_Endpoint, View]]:
@@ -277,11 +300,28 @@ class Endpoints:
         request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
         return json.loads(self._post(endpoint, json.dumps(request).encode())).get("result")
 
-    def _leave_out(self, endpoint: _Endpoint, seconds: float, reason: str) -> None:
+    def _leave_out(
+        self, endpoint: _Endpoint, seconds: float, reason: str, *, mute: bool = False
+    ) -> None:
+        """Do not choose it for a while; ``mute``: nor ask it anything."""
         if len(self._all) > 1 and endpoint.reason != reason:
             log.warning("RPC endpoint %s is left out: it %s", _host(endpoint.url), reason)
         endpoint.left_out_until, endpoint.reason = self.clock() + seconds, reason
+        if mute:
+            endpoint.mute_until = endpoint.left_out_until
         endpoint.genesis = None
+
+
+def _check_form(answer: bytes) -> None:
+    """Raise unless it is an answer of JSON-RPC: a page or a plain word is none."""
+    try:
+        shown = json.loads(answer)
+    except ValueError as error:
+        raise requests.exceptions.InvalidJSONError("no JSON") from error
+    if not isinstance(shown, dict) or not (
+        "result" in shown or isinstance(shown.get("error"), dict)
+    ):
+        raise requests.exceptions.InvalidJSONError("no answer of JSON-RPC")
 
 
 def http_transport(timeout_seconds: float) -> Transport:

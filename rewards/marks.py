@@ -15,6 +15,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -65,8 +66,9 @@ class Marks:
 
     def ledgers(self, datanet: str) -> list[bytes]:
         """The ids of the Ledgers in which a Datanet has a mark."""
-        paths = sorted(self.folder.glob(f"{datanet}.*.mark"))
-        return [bytes.fromhex(path.suffixes[0][1:]) for path in paths]
+        pattern = re.compile(re.escape(datanet) + r"\.([0-9a-f]{64})\.mark")
+        names = (pattern.fullmatch(path.name) for path in sorted(self.folder.glob("*.mark")))
+        return [bytes.fromhex(name[1]) for name in names if name]
 
     def of(self, datanet: str) -> dict[bytes, Mark]:
         """Every mark of a Datanet by the Ledger's id. Errors as :meth:`read`."""
@@ -81,9 +83,18 @@ class Marks:
         """Raise the mark to ``mark``, durably; a lower one changes nothing.
 
         Raises:
+            RolledBack: another receipt of that number was noted.
             StorageFull, Unavailable: it could not be written.
         """
         self._write(ledger_id, datanet, mark, only_up=True)
+
+    def check_writable(self, ledger_id: bytes, datanet: str) -> None:
+        """Raise, as :meth:`note` would, where a mark could not be written now."""
+        try:
+            with self._open(self._path(ledger_id, datanet)):
+                pass
+        except OSError as error:
+            raise _unusable(error) from error
 
     def reset(self, ledger_id: bytes, datanet: str, mark: Mark) -> None:
         """Set the mark, whatever it was: what an operator decides who resumes."""
@@ -94,8 +105,14 @@ class Marks:
             with self._open(self._path(ledger_id, datanet)) as descriptor:
                 held = os.pread(descriptor, 2 * SLOT_BYTES, 0)
                 slots = [_slot(held[:SLOT_BYTES]), _slot(held[SLOT_BYTES:])]
-                known = [slot.seq for slot in slots if slot is not None]
+                known = {slot.seq: slot for slot in slots if slot is not None}
                 if only_up and known and max(known) >= mark.seq:
+                    if known.get(mark.seq, mark) != mark:
+                        raise RolledBack(
+                            f"receipt {mark.seq} of {datanet} was issued twice, differently",
+                            "stop all but one of the services that issue, and run footnote journal "
+                            "resume",
+                        )
                     return
                 # the slot that holds the newest mark stays whole until the other one is written
                 newest = slots[1] is not None and (slots[0] is None or slots[1].seq > slots[0].seq)

@@ -21,7 +21,7 @@ from rewards.journal.journal import Journal
 from rewards.journal.records import AlreadyAnswered, Head, Retry, StoredReceipt
 from rewards.keys import Key
 from rewards.ledger import Registration, SignerTerm
-from rewards.marks import Mark, Marks
+from rewards.marks import Mark, Marks, RolledBack
 from rewards.marks import check as check_mark
 from rewards.owed import Owed, owed_for, payees, unpaid
 from rewards.receipt import AnswerReceipt, Domain, Line, citations_root, salted_hash
@@ -93,10 +93,18 @@ class Recorder:
         return body
 
     def _check_mark(self, issue: Issue) -> None:
-        """Of every Ledger that the Datanet was paid in: what an older one lost is owed too."""
-        if self.marks is not None:
-            for ledger_id, mark in self.marks.of(issue.datanet).items():
-                check_mark(mark, issue.digest_at(mark.seq, ledger_id), issue.datanet)
+        """Of every Ledger that the Datanet was paid in: what an older one lost is owed too. Before
+        the commit, so that nothing is recorded that could not be noted."""
+        if self.marks is None:
+            return
+        marks = self.marks.of(issue.datanet)
+        for ledger_id, mark in marks.items():
+            check_mark(mark, issue.digest_at(mark.seq, ledger_id), issue.datanet)
+        if issue.head.registration is not None:
+            ledger_id = issue.head.registration.ledger.ledger_id
+            if issue.head.seq and ledger_id not in marks:
+                raise _no_mark(issue.datanet)
+            self.marks.check_writable(ledger_id, issue.datanet)
 
     def _note(self, receipt: StoredReceipt) -> None:
         """After the commit, before the response."""
@@ -112,10 +120,17 @@ class Recorder:
 
     def check_marks(self, datanet: str) -> None:
         """Raise RolledBack where the journal lost what was issued."""
-        if self.marks is not None:
-            for ledger_id, mark in self.marks.of(datanet).items():
-                held = self.journal.digest_at(ledger_id, datanet, mark.seq)
-                check_mark(mark, held, datanet)
+        if self.marks is None:
+            return
+        marks = self.marks.of(datanet)
+        for ledger_id, mark in marks.items():
+            held = self.journal.digest_at(ledger_id, datanet, mark.seq)
+            check_mark(mark, held, datanet)
+        registration = self.journal.registration(datanet)
+        if registration is not None:
+            ledger_id = registration.ledger.ledger_id
+            if ledger_id not in marks and self.journal.next_seq(ledger_id, datanet):
+                raise _no_mark(datanet)
 
     def _term(self, registration: Registration | None) -> SignerTerm | None:
         if registration is None:
@@ -153,6 +168,13 @@ class Recorder:
             signer=key.address if key else None,
             lines=owed.lines,
         )
+
+
+def _no_mark(datanet: str) -> RolledBack:
+    return RolledBack(
+        f"the high-water mark of {datanet} is missing, so nobody knows what was issued last",
+        "check FOOTNOTE_MARKS; if the journal is the newest there is, run footnote journal resume",
+    )
 
 
 def _message(

@@ -8,11 +8,11 @@ the last lost one's digest, so that a lost receipt that turns up later is seen t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from footnote.addresses import Address
+from footnote.addresses import Address, format_address
 from footnote.errors import Invalid, Refused
 from footnote.model import Definition
 from rewards.batch import Payable
@@ -23,8 +23,10 @@ from rewards.journal.journal import Journal
 from rewards.journal.records import Abandoned, StoredReceipt
 from rewards.ledger import Registration
 from rewards.marks import Mark, Marks, RolledBack
+from rewards.policy import policy_from
 from rewards.receipt import Domain, line_from_json, receipt_from_json
 from rewards.record import DAY_SECONDS
+from rewards.verify import line_problem
 
 Saved = tuple[StoredReceipt, tuple[Definition, ...]]
 """A saved receipt, and the definitions that were saved with it."""
@@ -35,7 +37,7 @@ class Resumed:
     """What resuming did. ``readmitted`` counts receipts."""
 
     readmitted: int
-    abandoned: Abandoned | None
+    abandoned: tuple[Abandoned, ...]
     next_seq: int
 
 
@@ -47,6 +49,7 @@ def resume(
     saved: Iterable[Mapping[str, Any]],
     *,
     abandon: bool,
+    distributors: Sequence[Address] = (),
     clock: Callable[[], float] = time.time,
 ) -> Resumed:
     """Bring journal and mark together again, in one transaction.
@@ -54,6 +57,7 @@ def resume(
     Args:
         saved: receipt objects, as ``GET /v1/receipts/{id}`` and the batches give them.
         abandon: give up the numbers that no saved receipt brings back.
+        distributors: accounts that settle; none may have a transaction on its way.
 
     Raises:
         Refused: some numbers have no receipt, and ``abandon`` is not given; or the chain settled
@@ -61,18 +65,26 @@ def resume(
     """
     ledger_id, datanet = registration.ledger.ledger_id, registration.datanet
     mark = _mark(marks, registration, abandon)
-    by_previous = _checked(saved, registration)
-    readmitted, given_up = 0, None
+    by_previous = _checked(journal, saved, registration)
+    readmitted, given_up = 0, list[Abandoned]()
     with journal.issuing(datanet, registration) as issue:
-        while (found := by_previous.get((issue.head.seq, issue.head.previous))) is not None:
-            _append(issue, *found)
-            readmitted += 1
-        if mark is not None and mark.seq >= issue.head.seq:
+        before = issue.head.seq
+        while True:
+            while (
+                found := by_previous.pop((issue.head.seq, issue.head.previous), None)
+            ) is not None:
+                _append(issue, *found)
+                readmitted += 1
+            gap = _gap(issue, mark, by_previous)
+            if gap is None:
+                break
             if not abandon:
-                raise _missing(issue.head.seq, mark.seq, readmitted)
-            _check_unsettled(chain, registration, issue.head.seq)
-            given_up = issue.abandon(mark.seq, mark.digest, int(clock()))
-        elif mark is not None and issue.digest_at(mark.seq) != mark.digest and not abandon:
+                raise _missing(issue.head.seq, gap.seq, readmitted)
+            _check_unsettled(chain, registration, issue.head.seq, distributors)
+            given_up.append(issue.abandon(gap.seq, gap.digest, int(clock())))
+        if mark is None and before:
+            _check_unsettled(chain, registration, issue.head.seq, ())
+        if mark is not None and issue.digest_at(mark.seq) != mark.digest and not abandon:
             raise Refused(
                 f"receipt {mark.seq} is another one in the journal than was issued",
                 "restore the newest journal; with --abandon the journal's own stands",
@@ -80,7 +92,16 @@ def resume(
         head = issue.head
     if head.seq:
         marks.reset(ledger_id, datanet, Mark(head.seq - 1, head.previous))
-    return Resumed(readmitted, given_up, head.seq)
+    return Resumed(readmitted, tuple(given_up), head.seq)
+
+
+def _gap(issue: Issue, mark: Mark | None, saved: Mapping[tuple[int, bytes], Saved]) -> Mark | None:
+    """The last of the numbers from the head on that have no receipt, with its digest: up to the
+    next saved one, which names it, or up to the mark."""
+    later = min((place for place in saved if place[0] > issue.head.seq), default=None)
+    if later is not None and (mark is None or later[0] <= mark.seq):
+        return Mark(later[0] - 1, later[1])
+    return mark if mark is not None and mark.seq >= issue.head.seq else None
 
 
 def _mark(marks: Marks, registration: Registration, abandon: bool) -> Mark | None:
@@ -96,7 +117,7 @@ def _mark(marks: Marks, registration: Registration, abandon: bool) -> Mark | Non
 
 
 def _checked(
-    saved: Iterable[Mapping[str, Any]], registration: Registration
+    journal: Journal, saved: Iterable[Mapping[str, Any]], registration: Registration
 ) -> dict[tuple[int, bytes], Saved]:
     """The saved receipts of this Datanet by number and by the digest that they follow.
 
@@ -120,8 +141,26 @@ def _checked(
                 f"the saved receipt {message.seq} is not signed by a registered signer",
                 "leave it out",
             )
+        _check_lines(journal, receipt, definitions)
         found[message.seq, message.previous] = receipt, definitions
     return found
+
+
+def _check_lines(
+    journal: Journal, receipt: StoredReceipt, definitions: Sequence[Definition]
+) -> None:
+    """What no signature covers, such as a document's id, must follow from what it does cover."""
+    message = receipt.message
+    bodies = {one.definition_id: one.body for one in definitions}
+    policy = bodies.get(message.policy_id) or journal.definition(message.policy_id)
+    if policy is None:
+        raise Invalid(
+            f"the policy of the saved receipt {message.seq} is not known",
+            "give the receipt or the batch as the API returned it",
+        )
+    problem = line_problem(receipt.lines, message, policy_from(policy))
+    if problem is not None:
+        raise Invalid(f"the saved receipt {message.seq} is not true: {problem}", "leave it out")
 
 
 def _parsed(shown: Mapping[str, Any], datanet: str) -> Saved:
@@ -164,12 +203,22 @@ def _missing(first: int, last: int, readmitted: int) -> Refused:
     )
 
 
-def _check_unsettled(chain: Chain | None, registration: Registration, first: int) -> None:
+def _check_unsettled(
+    chain: Chain | None, registration: Registration, first: int, distributors: Sequence[Address]
+) -> None:
     if chain is None:
         raise Refused(
-            "nobody can say whether the chain settled what is to be abandoned",
+            "nobody can say whether the chain settled what the journal lacks",
             "set FOOTNOTE_RPC_URL",
         )
+    if not chain.is_ledger(registration.ledger):
+        raise Refused("this chain does not hold that pool", "check FOOTNOTE_RPC_URL")
+    for account in distributors:
+        if chain.nonce(account, "pending") > chain.nonce(account, "latest"):
+            raise Refused(
+                f"a transaction of {format_address(account)} is on its way, and may settle it yet",
+                "stop the worker, wait until that is mined, and try again",
+            )
     cursor = chain.cursor(registration.ledger, registration.datanet_id, "latest")
     if cursor > first:
         raise Refused(

@@ -317,10 +317,17 @@ class Settler:
             self._release(nonced, f"{refusal.name}: {refusal.what_to_do}")
             return None
         fees = self._fees(nonced.planned, nonced.nonce)
+        refused = self._unaffordable(registration, nonced.planned, nonced.nonce, gas, fees)
+        if refused is not None:
+            self._release(nonced, refused)
+            return None
         if self.chain.nonce(self.key.address, "latest") != nonced.nonce:
             self._release(nonced, "its nonce was spent by another transaction")
             return None
-        return self.journal.store_attempt(nonced, self._settlement(registration, nonced, gas, fees))
+        # the same batch may have had this nonce before a reorg
+        earlier = self.journal.attempts_for(nonced)
+        attempt = self._settlement(registration, nonced, gas, fees)
+        return self.journal.store_attempt(nonced, attempt, earlier)
 
     def _release(self, nonced: NoncedBatch, reason: str) -> None:
         log.warning("%s: batch held: %s", nonced.planned.datanet, reason)
@@ -368,9 +375,11 @@ class Settler:
             return sent  # far ahead is late too: a clock was wrong
         if nonced.key == self.key.address:
             return self._resend(registration, sent)
-        if self.journal.leader(lease_of(nonced.key), self.clock()) is None:
-            return self._send(signed)  # the least that can be done without its key
-        return sent
+        if self.journal.leader(lease_of(nonced.key), self.clock()) is not None:
+            return sent  # its own worker goes on with it
+        account = format_address(nonced.key)
+        self._hold(nonced.planned, f"OtherKey: run a worker with the key of {account}")
+        return self._send(signed)  # the least that can be done without its key
 
     def _spent(self, sent: SentBatch, final: int) -> OpenBatch | None:
         """Its nonce is spent for good, and not on settling it: plan again."""

@@ -7,12 +7,18 @@ import {Claimant, Forcer, TestToken} from "./Mocks.sol";
 import {PoolBase} from "./PoolBase.sol";
 
 /// Does what users and attackers do, in any order, and keeps its own books of what the pool promised: nothing that an
-/// invariant compares with the pool is read from the pool.
+/// invariant compares with the pool is read from the pool. It reverts where the pool does what it should refuse, or
+/// refuses what it should do.
 contract Handler is PoolBase {
     uint256 public constant WINDOW_CAP = 60 ether;
     uint256 public constant BATCH_CAP = 25 ether;
     uint256 public constant ACCOUNTS = 9;
     uint256 private constant SIGNERS = 6;
+    /// More than any honest recipient needs, and little enough to burn.
+    uint256 private constant GAS = 300_000;
+
+    address private constant HEIR = address(0x4E);
+    address private constant OTHER_HEIR = address(0x4F);
 
     struct Settlement {
         bytes32 batchId;
@@ -25,23 +31,45 @@ contract Handler is PoolBase {
         bytes32 leaf;
     }
 
+    struct Request {
+        uint256 amount;
+        uint256 from;
+        uint256 until;
+        uint64 epoch;
+    }
+
     TestToken public token;
     address[] public accounts; // ascending, as entries must be
+    address[] public recipients;
+    address[] private _hostile;
     mapping(address account => uint256) private _keys;
     mapping(bytes32 datanetId => Settlement[]) private _settlements;
 
     mapping(bytes32 datanetId => uint256) public funded;
     mapping(bytes32 datanetId => uint256) public settledTotal;
     mapping(bytes32 datanetId => uint256) public defunded;
+    mapping(bytes32 datanetId => uint256) public fullestWindow;
     mapping(bytes32 datanetId => uint64) public nextSeq;
     mapping(bytes32 datanetId => uint32) public versions;
+    mapping(bytes32 datanetId => address) public owners;
+    mapping(bytes32 datanetId => address) private _formerOwners;
+    mapping(bytes32 datanetId => uint64) public epochs;
+    mapping(bytes32 datanetId => bool) public mayWorkerSettle;
+    mapping(bytes32 datanetId => Request) public requests;
     mapping(address account => uint256) public credited;
     mapping(address account => uint256) public paid;
     mapping(address account => uint256) public nonces;
+    mapping(address recipient => uint256) public received;
     uint256 public forced;
     uint256 public claimPauseEnd;
     uint8 public bits;
-    uint256 public refusals;
+
+    uint256 public malformedBatchesSettled;
+    uint256 public trespasses;
+    uint256 public changesByRefusedCalls;
+
+    /// How often each thing was done, and refused, so that a test can tell whether all of them happen at all.
+    mapping(string what => uint256) public count;
 
     function start(bool native) external {
         setUp();
@@ -55,6 +83,9 @@ contract Handler is PoolBase {
             _put(otherDatanet, 50 ether);
         }
         (funded[datanet], funded[otherDatanet]) = (100 ether, 50 ether);
+        (owners[datanet], owners[otherDatanet]) = (OWNER, OTHER_OWNER);
+        (_formerOwners[datanet], _formerOwners[otherDatanet]) = (HEIR, OTHER_HEIR);
+        (mayWorkerSettle[datanet], mayWorkerSettle[otherDatanet]) = (true, true);
         vm.prank(ADMIN);
         pool.setCaps(BATCH_CAP, WINDOW_CAP, 1 days);
         _open();
@@ -62,16 +93,17 @@ contract Handler is PoolBase {
 
     // ------------------------------------------------------------------------------------------------ what users do
 
-    function fund(bool other, uint256 amount) external {
-        bytes32 id = _id(other);
+    function fund(uint256 which, uint256 amount) external {
+        bytes32 id = _id(which % 2 == 1);
         amount = _between(amount, 0, 30 ether);
         bool good = amount != 0 && bits & 1 == 0;
         try this.put(id, amount) {
             require(good, "funded what it should refuse");
             funded[id] += amount;
+            count["funded"] += 1;
         } catch {
             require(!good, "refused funds");
-            refusals += 1;
+            count["refused funds"] += 1;
         }
     }
 
@@ -82,22 +114,25 @@ contract Handler is PoolBase {
 
     function force(uint256 amount) external {
         amount = _between(amount, 1, 1 ether);
-        if (address(token) == address(0)) {
+        if (_isNative()) {
             vm.deal(address(this), amount);
             new Forcer{value: amount}(payable(address(pool)));
         } else {
             token.mint(address(pool), amount);
         }
         forced += amount;
+        count["forced"] += 1;
     }
 
-    function settle(bool other, uint64 length, uint256 seed) external {
+    function settle(uint256 which, uint256 length, uint256 seed) external {
+        bool other = which % 2 == 1;
         bytes32 id = _id(other);
         (uint256 total, bytes32[] memory entries) = _batch(seed);
         uint64 first = nextSeq[id];
         uint64 last = first + uint64(_between(length, 0, 3));
         (bytes32 leaf, bytes32 root) = _tree(id, first, last);
-        bool good = total <= _held(id) && total <= BATCH_CAP && total <= _left(id) && bits & 2 == 0;
+        bool good = mayWorkerSettle[id] && bits & 2 == 0 && total <= _held(id) && total <= BATCH_CAP;
+        good = good && total <= WINDOW_CAP - _inWindow(id);
         vm.prank(other ? OTHER_WORKER : WORKER);
         try pool.settle(id, first, last, root, total, entries) returns (bytes32 batchId) {
             require(good, "settled what it should refuse");
@@ -108,21 +143,25 @@ contract Handler is PoolBase {
             for (uint256 i; i < entries.length; ++i) {
                 credited[address(uint160(uint256(entries[i]) >> 96))] += uint96(uint256(entries[i]));
             }
+            // A window that is fuller than another can be moved to end with a settlement.
+            if (_inWindow(id) > fullestWindow[id]) fullestWindow[id] = _inWindow(id);
+            count["settled"] += 1;
         } catch {
             require(!good, "refused what it should settle");
-            refusals += 1;
+            count["refused a batch"] += 1;
         }
     }
 
-    /// A batch that would be good but for one thing. It is refused, and nothing changes.
-    function settleMalformed(bool other, uint8 kind, uint256 seed) external {
+    /// A batch that would be good but for one thing.
+    function settleMalformed(uint256 which, uint256 kind, uint256 seed) external {
+        bool other = which % 2 == 1;
         bytes32 id = _id(other);
         uint64 first = nextSeq[id];
         uint64 last = first + 3;
         (uint256 total, bytes32[] memory entries) = _batch(seed);
         bytes32 root = ROOT;
         address caller = other ? OTHER_WORKER : WORKER;
-        kind = uint8(_between(kind, 0, 13));
+        kind = _between(kind, 0, 12);
         if (kind == 0) caller = other ? WORKER : OTHER_WORKER;
         if (kind == 1) first += 1;
         if (kind == 2) (first, last) = (first == 0 ? 1 : first - 1, last);
@@ -134,58 +173,59 @@ contract Handler is PoolBase {
         if (kind == 8) (entries, total) = (_one(address(0), 1), 1);
         if (kind == 9) root = bytes32(0);
         if (kind == 10) (entries, total) = (_many(1, 501, 1), 501);
-        if (kind == 11) caller = ADMIN;
-        if (kind == 12) id = keccak256("nobody's");
-        if (kind == 13) (first, last) = (first + 1, first);
+        if (kind == 11) id = keccak256("nobody's");
+        if (kind == 12) (first, last) = (first + 1, first);
         bytes32 before = _everything();
         vm.prank(caller);
         try pool.settle(id, first, last, root, total, entries) {
-            revert("a malformed batch was settled");
+            malformedBatchesSettled += 1;
         } catch {
-            refusals += 1;
+            if (_everything() != before) changesByRefusedCalls += 1;
         }
-        require(_everything() == before, "a refused batch changed something");
+        count["malformed"] += 1;
     }
 
     function claim(uint256 seed, uint256 where) external {
         address account = accounts[seed % ACCOUNTS];
         bool hostile = _keys[account] == 0;
-        address to = hostile ? account : address(uint160(0x70000) + uint160(where % 3));
-        bool good = _credit(account) != 0 && bits & 4 == 0;
+        address to = hostile ? account : recipients[where % 3];
+        bool good = _credit(account) != 0 && bits & 4 == 0 && !(hostile && _isNative());
         uint256 before = _balance(to);
         vm.prank(account);
-        try pool.claim{gas: 1_000_000}(to) {
+        try pool.claim{gas: GAS}(to) {
             require(good, "paid a claim that it should refuse");
-            require(_balance(to) - before == _credit(account), "paid something else");
-            paid[account] = credited[account];
+            _isPaid(account, to, before);
+            count["claimed"] += 1;
         } catch {
-            require(!good || hostile, "refused a good claim");
-            refusals += 1;
+            require(!good, "refused a good claim");
+            count[hostile ? "refused a hostile claim" : "refused a claim"] += 1;
         }
     }
 
-    /// By signature: a good one, one that was used, one for a later nonce, one of somebody else, one too late.
-    function claimFor(uint256 seed, uint8 kind) external {
+    /// By signature: a good one, one that was used, one for a later nonce, one of somebody else, one too late, and one
+    /// that names a recipient who does not take it.
+    function claimFor(uint256 seed, uint256 kind) external {
         address account = accounts[seed % ACCOUNTS];
         uint256 key = _keys[account];
         if (key == 0) return;
-        kind = uint8(_between(kind, 0, 5));
+        kind = _between(kind, 0, 7);
         uint256 nonce = nonces[account];
         if (kind == 1 && nonce != 0) nonce -= 1;
         if (kind == 2) nonce += 1;
         uint256 deadline = kind == 4 ? block.timestamp - 1 : block.timestamp;
-        address to = address(uint160(0x70000) + uint160(seed % 3));
+        address to = kind == 5 ? _hostile[seed % 3] : recipients[seed % 3];
         bytes memory signature = _signature(kind == 3 ? key % SIGNERS + 1 : key, account, to, nonce, deadline);
         bool good = nonce == nonces[account] && kind != 3 && kind != 4 && _credit(account) != 0 && bits & 4 == 0;
+        good = good && !(kind == 5 && _isNative());
         uint256 before = _balance(to);
-        try pool.claimFor(account, to, deadline, signature) {
+        try pool.claimFor{gas: GAS}(account, to, deadline, signature) {
             require(good, "paid a signature that it should refuse");
-            require(_balance(to) - before == _credit(account), "paid something else");
-            paid[account] = credited[account];
+            _isPaid(account, to, before);
             nonces[account] += 1;
+            count["claimed by signature"] += 1;
         } catch {
             require(!good, "refused a good signature");
-            refusals += 1;
+            count["refused a signature"] += 1;
         }
     }
 
@@ -198,67 +238,97 @@ contract Handler is PoolBase {
 
     // ---------------------------------------------------------------------------------------------- what owners do
 
-    function defund(bool other, uint8 step, uint256 amount) external {
-        bytes32 id = _id(other);
-        address owner = other ? OTHER_OWNER : OWNER;
-        step = uint8(_between(step, 0, 3));
-        if (step == 0) {
-            vm.prank(owner);
-            pool.requestDefunding(id, _between(amount, 1, 40 ether));
-        } else if (step == 1) {
-            vm.prank(owner);
-            try pool.cancelDefunding(id) {} catch {}
-        } else {
-            uint256 before = _balance(owner);
-            vm.prank(owner);
-            try pool.defund(id, owner) {
-                defunded[id] += _balance(owner) - before;
-            } catch {
-                require(_balance(owner) == before, "a refused defunding paid");
-            }
+    function requestDefunding(uint256 which, uint256 amount) external {
+        bytes32 id = _id(which % 2 == 1);
+        amount = amount % 6 == 0 ? 0 : _between(amount, 1, 40 ether);
+        uint256 there = _least(amount, _held(id));
+        vm.prank(owners[id]);
+        try pool.requestDefunding(id, amount) {
+            require(there != 0, "noted a request for nothing");
+            requests[id] = Request(there, block.timestamp + 7 days, block.timestamp + 14 days, epochs[id]);
+            count["requested"] += 1;
+        } catch {
+            require(there == 0, "refused a good request");
+            count["refused a request"] += 1;
         }
     }
 
-    /// Neither admin nor guardian nor worker nor stranger may do what is an owner's, an admin's or a worker's.
-    function trespass(uint8 who, uint8 what, bool other) external {
-        address[4] memory callers = [ADMIN, GUARDIAN, STRANGER, WORKER];
-        who = uint8(_between(who, 0, 3));
-        what = uint8(_between(what, 0, 8));
-        bytes32 id = _id(other);
-        bytes memory call;
-        address target = address(pool);
-        if (what == 0) call = abi.encodeCall(pool.requestDefunding, (id, 1));
-        if (what == 1) call = abi.encodeCall(pool.defund, (id, callers[who]));
-        if (what == 2) call = abi.encodeCall(pool.cancelDefunding, (id));
-        if (what == 3) call = abi.encodeCall(pool.unpause, (7));
-        if (what == 4) call = abi.encodeCall(pool.setCaps, (UNLIMITED, UNLIMITED, 1));
-        if (what == 5) call = abi.encodeCall(pool.grantRole, (pool.GUARDIAN_ROLE(), callers[who]));
-        if (what > 5) target = address(registry);
-        if (what == 6) call = abi.encodeCall(registry.setDistributor, (id, callers[who], true));
-        if (what == 7) call = abi.encodeCall(registry.publish, (id, versions[id], ROOT, ""));
-        if (what == 8) call = abi.encodeCall(registry.transferOwnership, (id, callers[who]));
-        if (who == 0 && what >= 3 && what <= 5) return; // the admin's right
-        bytes32 before = _everything();
-        vm.prank(callers[who]);
-        (bool ok,) = target.call(call);
-        require(!ok, "somebody did what is not theirs");
-        require(_everything() == before, "a trespass changed something");
+    function cancelDefunding(uint256 which) external {
+        bytes32 id = _id(which % 2 == 1);
+        vm.prank(owners[id]);
+        try pool.cancelDefunding(id) {
+            require(requests[id].amount != 0, "cancelled nothing");
+            delete requests[id];
+            count["cancelled"] += 1;
+        } catch {
+            require(requests[id].amount == 0, "refused to cancel");
+        }
     }
 
-    function publish(bool other, uint32 expected) external {
+    /// Often in the first or last second in which it is due, or one second off.
+    function defund(uint256 which, uint256 where, uint256 when) external {
+        bytes32 id = _id(which % 2 == 1);
+        Request memory asked = requests[id];
+        if (asked.amount != 0 && when % 3 != 0) {
+            uint256[4] memory times = [asked.from, asked.until - 1, asked.from - 1, asked.until];
+            if (times[when % 4] > block.timestamp) _warp(times[when % 4]);
+        }
+        bool hostile = where % 5 == 0;
+        address to = hostile ? _hostile[where / 5 % 3] : recipients[3];
+        uint256 amount = _least(asked.amount, _held(id));
+        bool good = amount != 0 && asked.epoch == epochs[id] && !(hostile && _isNative());
+        good = good && asked.from <= block.timestamp && block.timestamp < asked.until;
+        uint256 before = _balance(to);
+        vm.prank(owners[id]);
+        try pool.defund{gas: GAS}(id, to) {
+            require(good, "took back what it should not");
+            require(_balance(to) - before == amount, "took back something else");
+            defunded[id] += amount;
+            received[to] += amount;
+            delete requests[id];
+            count["defunded"] += 1;
+        } catch {
+            require(!good, "refused a good defunding");
+            count["refused a defunding"] += 1;
+        }
+    }
+
+    function handOver(uint256 which, uint256 grant) external {
+        bool other = which % 2 == 1;
         bytes32 id = _id(other);
-        uint32 built = expected % (versions[id] + 2);
-        vm.prank(other ? OTHER_OWNER : OWNER);
+        (address from, address to) = (owners[id], _formerOwners[id]);
+        vm.prank(from);
+        registry.transferOwnership(id, to);
+        vm.prank(to);
+        registry.acceptOwnership(id);
+        (owners[id], _formerOwners[id]) = (to, from);
+        epochs[id] += 1;
+        mayWorkerSettle[id] = false;
+        _setWorker(other, grant % 4 != 0);
+    }
+
+    function setWorker(uint256 which, uint256 grant) external {
+        _setWorker(which % 2 == 1, grant % 4 != 0);
+    }
+
+    function publish(uint256 which, uint256 expected) external {
+        bytes32 id = _id(which % 2 == 1);
+        uint32 built = expected % 2 == 0 ? versions[id] : uint32(_between(expected, 0, versions[id] + 1));
+        vm.prank(owners[id]);
         try registry.publish(id, built, keccak256(abi.encode(id, built)), "") {
             require(built == versions[id], "published over another version");
             versions[id] += 1;
+            count["published"] += 1;
         } catch {
             require(built != versions[id], "refused the next version");
+            count["refused a version"] += 1;
         }
     }
 
-    function pause(uint8 which) external {
-        which = uint8(_between(which, 0, 8));
+    // ------------------------------------------------------------------------------- what guardian and admin may do
+
+    function pause(uint256 seed) external {
+        uint8 which = uint8(_between(seed, 0, 8));
         bool good = which != 0 && which < 8;
         if (which & 4 != 0 && claimPauseEnd != 0 && block.timestamp < claimPauseEnd + 7 days) good = false;
         vm.prank(GUARDIAN);
@@ -266,22 +336,54 @@ contract Handler is PoolBase {
             require(good, "paused what it should refuse");
             if (which & 4 != 0) claimPauseEnd = block.timestamp + 7 days;
             bits |= which;
+            count["paused"] += 1;
         } catch {
             require(!good, "refused a good pause");
+            count["refused a pause"] += 1;
         }
     }
 
-    function unpause(uint8 which) external {
-        which = uint8(_between(which, 1, 7));
+    function unpause(uint256 seed) external {
+        uint8 which = uint8(_between(seed, 1, 7));
         vm.prank(ADMIN);
         pool.unpause(which);
         if (which & 4 != 0 && block.timestamp < claimPauseEnd) claimPauseEnd = block.timestamp;
         bits &= ~which;
     }
 
+    /// Neither admin nor guardian, stranger, former owner or another Datanet's people may do what is not theirs.
+    function trespass(uint256 who, uint256 what, uint256 which) external {
+        bool other = which % 2 == 1;
+        bytes32 id = _id(other);
+        address[6] memory callers =
+            [ADMIN, GUARDIAN, STRANGER, _formerOwners[id], owners[_id(!other)], other ? WORKER : OTHER_WORKER];
+        who = _between(who, 0, 5);
+        what = _between(what, 0, 9);
+        if (who == 0 && what < 3) what += 3; // the admin's right
+        address caller = callers[who];
+        address target = what < 7 ? address(pool) : address(registry);
+        bytes memory call;
+        if (what == 0) call = abi.encodeCall(pool.unpause, (7));
+        if (what == 1) call = abi.encodeCall(pool.setCaps, (UNLIMITED, UNLIMITED, 1));
+        if (what == 2) call = abi.encodeCall(pool.grantRole, (pool.GUARDIAN_ROLE(), caller));
+        if (what == 3) call = abi.encodeCall(pool.requestDefunding, (id, 1));
+        if (what == 4) call = abi.encodeCall(pool.defund, (id, caller));
+        if (what == 5) call = abi.encodeCall(pool.cancelDefunding, (id));
+        if (what == 6) call = abi.encodeCall(pool.settle, (id, nextSeq[id], nextSeq[id], ROOT, 0, _none()));
+        if (what == 7) call = abi.encodeCall(registry.setDistributor, (id, caller, true));
+        if (what == 8) call = abi.encodeCall(registry.publish, (id, versions[id], ROOT, ""));
+        if (what == 9) call = abi.encodeCall(registry.transferOwnership, (id, caller));
+        bytes32 before = _everything();
+        vm.prank(caller);
+        (bool ok,) = target.call(call);
+        if (ok) trespasses += 1;
+        else if (_everything() != before) changesByRefusedCalls += 1;
+        count["trespassed"] += 1;
+    }
+
+    /// Often an hour or so, and sometimes days.
     function wait(uint256 time) external {
-        vm.warp(block.timestamp + _between(time, 1, 2 days));
-        if (block.timestamp >= claimPauseEnd) bits &= ~uint8(4);
+        _warp(block.timestamp + _between(time, 1, time % 4 == 0 ? 7 days : 6 hours));
     }
 
     // ---------------------------------------------------------------------------------------- what invariants ask
@@ -290,58 +392,74 @@ contract Handler is PoolBase {
         return (pool, registry, datanet, otherDatanet);
     }
 
-    function balance() external view returns (uint256) {
-        return _balance(address(pool));
+    function balanceOf(address account) external view returns (uint256) {
+        return _balance(account);
     }
 
     function settlements(bytes32 id) external view returns (Settlement[] memory) {
         return _settlements[id];
     }
 
-    /// The most that any window of a Datanet holds; such a window can be moved to end with a settlement.
-    function fullestWindow(bytes32 id) external view returns (uint256 most) {
-        Settlement[] storage all = _settlements[id];
-        for (uint256 end; end < all.length; ++end) {
-            uint256 sum;
-            for (uint256 i; i <= end; ++i) {
-                if (all[i].at + 1 days > all[end].at) sum += all[i].total;
-            }
-            if (sum > most) most = sum;
-        }
+    function hostileAccounts() external view returns (address[] memory) {
+        return _hostile;
     }
 
     // -------------------------------------------------------------------------------------------------------- parts
 
     function _open() private {
-        address[ACCOUNTS] memory all;
         for (uint256 key = 1; key <= SIGNERS; ++key) {
-            all[key - 1] = vm.addr(key);
+            accounts.push(vm.addr(key));
             _keys[vm.addr(key)] = key;
         }
         Claimant.Mode[3] memory modes = [Claimant.Mode.Refuse, Claimant.Mode.ClaimAgain, Claimant.Mode.BurnGas];
         for (uint256 i; i < 3; ++i) {
-            Claimant hostile = new Claimant(pool);
-            hostile.set(modes[i]);
-            all[SIGNERS + i] = address(hostile);
+            Claimant claimant = new Claimant(pool);
+            claimant.set(modes[i]);
+            _hostile.push(address(claimant));
+            accounts.push(address(claimant));
         }
         for (uint256 i; i < ACCOUNTS; ++i) {
-            for (uint256 j = i; j > 0 && all[j] < all[j - 1]; --j) {
-                (all[j], all[j - 1]) = (all[j - 1], all[j]);
+            for (uint256 j = i; j > 0 && accounts[j] < accounts[j - 1]; --j) {
+                (accounts[j], accounts[j - 1]) = (accounts[j - 1], accounts[j]);
             }
         }
-        for (uint256 i; i < ACCOUNTS; ++i) {
-            accounts.push(all[i]);
+        // The fourth is where owners take their money.
+        for (uint160 i; i < 4; ++i) {
+            recipients.push(address(0x70000 + i));
         }
     }
 
     function _put(bytes32 id, uint256 amount) private {
         vm.prank(FUNDER);
-        if (address(token) == address(0)) pool.fund{value: amount}(id, amount);
+        if (_isNative()) pool.fund{value: amount}(id, amount);
         else pool.fund(id, amount);
     }
 
+    function _isPaid(address account, address to, uint256 before) private {
+        uint256 amount = _credit(account);
+        require(_balance(to) - before == amount, "paid something else");
+        received[to] += amount;
+        paid[account] += amount;
+    }
+
+    function _setWorker(bool other, bool granted) private {
+        bytes32 id = _id(other);
+        vm.prank(owners[id]);
+        registry.setDistributor(id, other ? OTHER_WORKER : WORKER, granted);
+        mayWorkerSettle[id] = granted;
+    }
+
+    function _warp(uint256 time) private {
+        vm.warp(time);
+        if (time >= claimPauseEnd) bits &= ~uint8(4);
+    }
+
+    function _isNative() private view returns (bool) {
+        return address(token) == address(0);
+    }
+
     function _balance(address account) private view returns (uint256) {
-        return address(token) == address(0) ? account.balance : token.balanceOf(account);
+        return _isNative() ? account.balance : token.balanceOf(account);
     }
 
     function _credit(address account) private view returns (uint256) {
@@ -352,11 +470,15 @@ contract Handler is PoolBase {
         return funded[id] - settledTotal[id] - defunded[id];
     }
 
-    function _left(bytes32 id) private view returns (uint256 left) {
-        left = WINDOW_CAP;
+    function _least(uint256 one, uint256 another) private pure returns (uint256) {
+        return one < another ? one : another;
+    }
+
+    /// What was settled within the day that ends now.
+    function _inWindow(bytes32 id) private view returns (uint256 sum) {
         Settlement[] storage all = _settlements[id];
-        for (uint256 i; i < all.length; ++i) {
-            if (all[i].at + 1 days > block.timestamp) left -= all[i].total;
+        for (uint256 i = all.length; i > 0 && all[i - 1].at + 1 days > block.timestamp; --i) {
+            sum += all[i - 1].total;
         }
     }
 
@@ -364,19 +486,19 @@ contract Handler is PoolBase {
         return other ? otherDatanet : datanet;
     }
 
-    /// None to all of the accounts, each with up to six coins.
+    /// None to all of the accounts, each with up to four coins.
     function _batch(uint256 seed) private view returns (uint256 total, bytes32[] memory entries) {
         uint256 members = seed % (1 << ACCOUNTS);
-        uint256 count;
+        uint256 length;
         for (uint256 i; i < ACCOUNTS; ++i) {
-            count += members >> i & 1;
+            length += members >> i & 1;
         }
-        entries = new bytes32[](count);
-        count = 0;
+        entries = new bytes32[](length);
+        length = 0;
         for (uint256 i; i < ACCOUNTS; ++i) {
             if (members >> i & 1 == 0) continue;
-            uint256 amount = _between(uint256(keccak256(abi.encode(seed, i))), 1, 6 ether);
-            entries[count++] = _entry(accounts[i], amount);
+            uint256 amount = _between(uint256(keccak256(abi.encode(seed, i))), 1, 4 ether);
+            entries[length++] = _entry(accounts[i], amount);
             total += amount;
         }
     }
@@ -409,14 +531,13 @@ contract Handler is PoolBase {
     }
 
     function _domain() private view returns (bytes32) {
-        (, string memory name, string memory version, uint256 chain, address verifying,,) = pool.eip712Domain();
         return keccak256(
             abi.encode(
                 keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
-                keccak256(bytes(name)),
-                keccak256(bytes(version)),
-                chain,
-                verifying
+                keccak256("Footnote"),
+                keccak256("1"),
+                block.chainid,
+                address(pool)
             )
         );
     }
@@ -435,9 +556,9 @@ contract Handler is PoolBase {
                     word,
                     [pool.funds(id), pool.cursor(id), pool.windowAvailable(id), asked, until],
                     pool.batchAt(id, pool.cursor(id)),
-                    registry.version(id),
-                    registry.ownerOf(id),
-                    registry.pendingOwner(id)
+                    [registry.version(id), registry.epochOf(id)],
+                    [registry.ownerOf(id), registry.pendingOwner(id)],
+                    [registry.isDistributor(id, WORKER), registry.isDistributor(id, OTHER_WORKER)]
                 )
             );
         }
@@ -467,22 +588,28 @@ abstract contract Invariants {
         targets[0] = address(handler);
     }
 
-    /// Settlements twice, for they are what matters; and not the handler's own beginning.
+    /// Settlements and claims twice, for they are what matters; and not the handler's own beginning.
     function targetSelectors() public view returns (FuzzSelector[] memory targets) {
-        bytes4[14] memory chosen = [
+        bytes4[20] memory chosen = [
             Handler.fund.selector,
             Handler.force.selector,
             Handler.settle.selector,
             Handler.settle.selector,
             Handler.settleMalformed.selector,
             Handler.claim.selector,
+            Handler.claim.selector,
+            Handler.claimFor.selector,
             Handler.claimFor.selector,
             Handler.voidSignature.selector,
+            Handler.requestDefunding.selector,
+            Handler.cancelDefunding.selector,
             Handler.defund.selector,
-            Handler.trespass.selector,
+            Handler.handOver.selector,
+            Handler.setWorker.selector,
             Handler.publish.selector,
             Handler.pause.selector,
             Handler.unpause.selector,
+            Handler.trespass.selector,
             Handler.wait.selector
         ];
         bytes4[] memory selectors = new bytes4[](chosen.length);
@@ -493,8 +620,52 @@ abstract contract Invariants {
         targets[0] = FuzzSelector(address(handler), selectors);
     }
 
+    /// Invariants of things that never happen would hold too.
+    function test_everything_that_the_invariants_are_about_happens() public {
+        bytes4[] memory selectors = targetSelectors()[0].selectors;
+        for (uint256 i; i < 2000; ++i) {
+            bytes32[3] memory seeds =
+                [keccak256(abi.encode(i, 0)), keccak256(abi.encode(i, 1)), keccak256(abi.encode(i, 2))];
+            bytes4 chosen = selectors[uint256(keccak256(abi.encode(i))) % selectors.length];
+            (bool ok, bytes memory answer) = address(handler).call(bytes.concat(chosen, abi.encode(seeds)));
+            if (!ok) {
+                assembly {
+                    revert(add(answer, 32), mload(answer))
+                }
+            }
+        }
+        string[21] memory all = [
+            "funded",
+            "refused funds",
+            "forced",
+            "settled",
+            "refused a batch",
+            "malformed",
+            "claimed",
+            "refused a claim",
+            "refused a hostile claim",
+            "claimed by signature",
+            "refused a signature",
+            "requested",
+            "refused a request",
+            "cancelled",
+            "defunded",
+            "refused a defunding",
+            "published",
+            "refused a version",
+            "paused",
+            "refused a pause",
+            "trespassed"
+        ];
+        for (uint256 i; i < all.length; ++i) {
+            require(handler.count(all[i]) > 4, all[i]);
+        }
+    }
+
     function invariant_solvent_the_balance_covers_funds_and_credit_to_the_last_unit() public view {
-        require(handler.balance() == pool.totalFunds() + pool.totalCredit() + handler.forced(), "solvent");
+        require(
+            handler.balanceOf(address(pool)) == pool.totalFunds() + pool.totalCredit() + handler.forced(), "solvent"
+        );
     }
 
     function invariant_conserved_what_was_funded_is_held_credited_paid_or_taken_back() public view {
@@ -575,6 +746,56 @@ abstract contract Invariants {
                 require(all[j].total <= handler.BATCH_CAP(), "batch");
             }
         }
+    }
+
+    function invariant_a_malformed_batch_is_never_settled() public view {
+        require(handler.malformedBatchesSettled() == 0, "malformed");
+    }
+
+    function invariant_a_refused_call_changes_nothing() public view {
+        require(handler.changesByRefusedCalls() == 0, "changed");
+    }
+
+    function invariant_nobody_does_what_is_anothers_and_no_admin_settles_or_defunds() public view {
+        require(handler.trespasses() == 0, "trespass");
+    }
+
+    function invariant_every_recipient_was_paid_what_was_claimed_or_taken_back_for_it_and_no_more() public view {
+        for (uint256 i; i < 4; ++i) {
+            address recipient = handler.recipients(i);
+            require(handler.balanceOf(recipient) == handler.received(recipient), "recipient");
+        }
+        for (uint256 i; i < handler.ACCOUNTS(); ++i) {
+            address account = handler.accounts(i);
+            require(handler.balanceOf(account) == handler.received(account), "account");
+        }
+    }
+
+    /// That they harm nobody else, the handler sees: it expects every other claim to be paid as if they were not there.
+    function invariant_claimants_that_refuse_reenter_or_burn_gas_take_no_coin_and_keep_their_credit() public view {
+        if (address(pool.token()) != address(0)) return;
+        address[] memory hostile = handler.hostileAccounts();
+        for (uint256 i; i < hostile.length; ++i) {
+            require(hostile[i].balance == 0, "paid");
+            require(pool.credit(hostile[i]) == handler.credited(hostile[i]), "credit");
+        }
+    }
+
+    function invariant_a_request_for_defunding_is_the_one_its_owner_made() public view {
+        for (uint256 i; i < 2; ++i) {
+            (uint256 amount, uint256 from, uint256 until, uint64 epoch) = handler.requests(ids[i]);
+            (uint256 gotAmount, uint64 gotFrom, uint64 gotUntil, uint64 gotEpoch) = pool.defundings(ids[i]);
+            require(amount == gotAmount && from == gotFrom && until == gotUntil && epoch == gotEpoch, "request");
+        }
+    }
+
+    function invariant_owners_and_workers_are_those_that_were_named() public view {
+        for (uint256 i; i < 2; ++i) {
+            require(registry.ownerOf(ids[i]) == handler.owners(ids[i]), "owner");
+            require(registry.epochOf(ids[i]) == handler.epochs(ids[i]), "epoch");
+        }
+        require(registry.isDistributor(ids[0], address(0x303)) == handler.mayWorkerSettle(ids[0]), "worker");
+        require(registry.isDistributor(ids[1], address(0x304)) == handler.mayWorkerSettle(ids[1]), "other worker");
     }
 
     function invariant_each_nonce_is_used_once_and_by_its_own_account() public view {

@@ -92,7 +92,7 @@ function* omissions(code) {
     if (!/^[^&|]+ [!=]= [^&|]+$/.test(check[2])) yield ["negated", `${check[1]}(!(${check[2]}))${check[3]}`];
   }
   if (/^\s+(?:delete |emit |return |\w[\w.]*\(|[\w.[\]]+ (?:[+|&-]?=) ).*;$/.test(code)) yield ["dropped", ""];
-  const assigned = code.match(/^(\s{8,})(\w[\w.[\]]*) = .*;$/);
+  const assigned = code.match(/^(\s{8,})(\w[\w.[\]]*) = (?!0;).*;$/);
   if (assigned) yield ["unset", `${assigned[1]}delete ${assigned[2]};`];
   const declared = code.match(/^(\s{8,}(?:uint\d*|address|bytes32|bool) \w+) = .*;$/);
   if (declared) yield ["unset", `${declared[1]};`];

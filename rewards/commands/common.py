@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import click
 
+from footnote.addresses import Address, parse_address
 from footnote.errors import Misconfigured
 from footnote.settings import Settings
 from rewards.chain import EvmChain
@@ -32,3 +36,11 @@ def say(text: str) -> None:
 
 def chain_or_none(settings: Settings) -> EvmChain | None:
     return chain_of(settings) if settings.rpc_url else None
+
+
+def address_in(keystore: Path) -> Address:
+    """The address that stands in clear in a keystore file."""
+    try:
+        return parse_address("0x" + json.loads(keystore.read_text())["address"].removeprefix("0x"))
+    except (OSError, ValueError, KeyError):
+        raise Misconfigured(f"{keystore} is no keystore", "name another file") from None

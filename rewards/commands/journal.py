@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import click
 from footnote import strict_json
 from footnote.errors import Invalid, NotFound, Refused
 from footnote.settings import read_settings
-from rewards.commands.common import chain_or_none, say
+from rewards.commands.common import address_in, chain_or_none, say
 from rewards.journal.journal import Journal as Store
 from rewards.marks import Marks
 from rewards.resume import Resumed, resume
@@ -35,6 +35,7 @@ def resume_command(datanet: str, saved: tuple[Path, ...], abandon: bool) -> None
     SAVED are files, or folders of files, of receipts or batches as the API gives them, one JSON
     object each or one a line. All are checked. What they do not bring back is only given up with
     --abandon: its numbers are settled without owing anything, and shown as abandoned for ever.
+    Stop every worker before: a settlement that is on its way must not be abandoned.
 
     \b
     footnote journal resume handbook saved/ --abandon
@@ -53,9 +54,13 @@ def resume_command(datanet: str, saved: tuple[Path, ...], abandon: bool) -> None
             "restore a journal that does, or give --abandon to forget its mark",
         )
     receipts = list(_receipts_in(saved))
+    keystore = settings.distributor_keystore
+    distributors = [address_in(keystore)] if keystore else []
     shown = []
     for registration in registrations:
-        done = resume(store, marks, chain, registration, receipts, abandon=abandon)
+        done = resume(
+            store, marks, chain, registration, receipts, abandon=abandon, distributors=distributors
+        )
         shown.append({"ledger_id": "0x" + registration.ledger.ledger_id.hex(), **_shown(done)})
     for ledger_id in strange:
         marks.forget(ledger_id, datanet)
@@ -64,12 +69,11 @@ def resume_command(datanet: str, saved: tuple[Path, ...], abandon: bool) -> None
 
 
 def _shown(done: Resumed) -> dict[str, Any]:
-    lost = done.abandoned
-    if lost is not None:
+    for lost in done.abandoned:
         say(f"receipts {lost.first}..{lost.last} are abandoned; their batch will say so")
     return {
         "readmitted": done.readmitted,
-        "abandoned": {"first": lost.first, "last": lost.last} if lost else None,
+        "abandoned": [{"first": lost.first, "last": lost.last} for lost in done.abandoned],
         "next_seq": done.next_seq,
     }
 
@@ -80,17 +84,19 @@ def _receipts_in(paths: tuple[Path, ...]) -> Iterator[dict[str, Any]]:
         files = sorted(path.rglob("*.json*")) if path.is_dir() else [path]
         for file in files:
             for shown in _objects(file):
-                yield from _receipts_of(shown) if shown.get("object") == "batch" else [shown]
+                yield from _receipts_of(file, shown)
 
 
-def _receipts_of(batch: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Those of a saved batch, each with the policy that it names."""
+def _receipts_of(file: Path, shown: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A receipt itself, or those of a batch, each with its policy."""
+    if shown.get("object") != "batch":
+        yield shown
+        return
     try:
-        policies = batch.get("policies", {})
-        for receipt in batch["receipts"]:
-            yield {**receipt, "policy": policies.get(receipt["message"]["policyId"])}
-    except (KeyError, TypeError, AttributeError) as error:
-        raise Invalid("a saved batch cannot be read", "give what the API returned") from error
+        for receipt in shown["receipts"]:
+            yield {**receipt, "policy": shown["policies"][receipt["message"]["policyId"]]}
+    except (KeyError, TypeError) as error:
+        raise Invalid(f"{file} is no batch", "give what the API returned") from error
 
 
 def _objects(file: Path) -> Iterator[dict[str, Any]]:

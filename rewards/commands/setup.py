@@ -17,7 +17,7 @@ from footnote.errors import Broken, Invalid, Misconfigured, NotFound
 from footnote.ids import datanet_id
 from footnote.settings import read_settings
 from rewards.chain import EvmChain
-from rewards.commands.common import chain_of, owner_key, say
+from rewards.commands.common import address_in, chain_of, owner_key, say
 from rewards.journal.journal import Journal
 from rewards.keys import create_key
 from rewards.ledger import Ledger, Registration, SignerTerm
@@ -146,10 +146,7 @@ def _address_of(text: str | None, keystore: Path | None, named: str) -> Address:
         return parse_address(text)
     if keystore is None:
         raise Misconfigured("an address is missing", f"give {named}")
-    try:
-        return parse_address("0x" + json.loads(keystore.read_text())["address"].removeprefix("0x"))
-    except (OSError, ValueError, KeyError):
-        raise Misconfigured(f"{keystore} is no keystore", f"give {named}") from None
+    return address_in(keystore)
 
 
 @click.command()

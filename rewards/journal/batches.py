@@ -155,6 +155,11 @@ class Batches(Store):
         with self._reading() as connection:
             return sum(int(fee) for fee in connection.execute(query).scalars())
 
+    def attempts_for(self, nonced: NoncedBatch) -> tuple[Attempt, ...]:
+        """What was signed for a Batch with its nonce, in order."""
+        with self._reading() as connection:
+            return _signed(connection, nonced.planned.batch_id, nonced.nonce)
+
     def note_fee(self, tx_hash: bytes, fee: int) -> None:
         """Note what a transaction cost, in wei."""
         with self._writing() as connection:
@@ -237,7 +242,7 @@ class Batches(Store):
         """Keep signed bytes before anybody sees them."""
         planned = nonced.planned
         with self._writing() as connection:
-            _advance(connection, nonced, "sent" if earlier else "nonced", stage="signed")
+            _advance(connection, nonced, "nonced", "sent", stage="signed")
             stored = connection.execute(_attempts(planned.batch_id, nonced.nonce)).all()
             if [row.tx_hash for row in stored] != [one.tx_hash for one in earlier]:
                 raise Overtaken
@@ -382,6 +387,15 @@ def _stored_batch(row: RowMapping) -> StoredBatch:
     )  # fmt: skip
 
 
+def _signed(connection: Connection, batch_id: bytes, nonce: int) -> tuple[Attempt, ...]:
+    return tuple(
+        Attempt(
+            a.tx_hash, a.raw, int(a.max_fee), int(a.priority_fee), a.sent_at, Purpose(a.purpose)
+        )
+        for a in connection.execute(_attempts(batch_id, nonce))
+    )
+
+
 def _at_stage(connection: Connection, row: RowMapping) -> OpenBatch:
     planned = PlannedBatch(
         row["ledger_id"], row["datanet"], row["datanet_id"], row["batch_id"], _batch(row),
@@ -394,15 +408,7 @@ def _at_stage(connection: Connection, row: RowMapping) -> OpenBatch:
     nonced = NoncedBatch(planned, Address(row["key"]), row["nonce"])
     if row["stage"] == "nonced":
         return nonced
-    signed = SignedBatch(
-        nonced,
-        tuple(
-            Attempt(
-                a.tx_hash, a.raw, int(a.max_fee), int(a.priority_fee), a.sent_at, Purpose(a.purpose)
-            )
-            for a in connection.execute(_attempts(row["batch_id"], row["nonce"]))
-        ),
-    )
+    signed = SignedBatch(nonced, _signed(connection, row["batch_id"], row["nonce"]))
     if row["stage"] == "signed":
         return signed
     sent = SentBatch(signed)

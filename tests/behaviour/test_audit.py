@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from click.testing import CliRunner
-from web3.exceptions import Web3RPCError
 
 from cli.main import footnote
 from cli.stack import Stack, give_coin
@@ -230,28 +233,55 @@ def test_a_journal_behind_the_chain_is_said_once_and_not_for_every_event(at: Pla
 # A chain that cannot be asked
 
 
-class _NoLogs(EvmChain):
-    """A node that refuses ``eth_getLogs``, or forgot all logs."""
+@contextmanager
+def node_without_logs(url: str, answer: dict[str, Any]) -> Iterator[str]:
+    """A node that answers like the one at ``url``, but ``eth_getLogs`` with ``answer``."""
 
-    refuses = False
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            call = json.loads(body)
+            if call["method"] == "eth_getLogs":
+                said = json.dumps({"jsonrpc": "2.0", "id": call["id"], **answer}).encode()
+            else:
+                as_json = {"content-type": "application/json"}
+                said = httpx.post(url, content=body, headers=as_json).content
+            self.send_response(200)
+            self.send_header("content-length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
 
-    def _events(
-        self, ledger: Ledger, name: str, filters: dict[str, Any], first: int, last: int
-    ) -> Iterator[Any]:
-        if self.refuses:
-            rpc_error = Web3RPCError("method not available")
-            raise Unavailable("the chain gives no logs", "x") from rpc_error
-        yield from ()
+        def log_message(self, format: str, *arguments: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
-@pytest.mark.parametrize("refuses", [True, False])
-def test_a_node_without_logs_is_an_error_and_no_difference(at: Place, refuses: bool) -> None:
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"error": {"code": -32601, "message": "the method eth_getLogs is not available"}},
+        {"error": {"code": -32005, "message": "query returned more than 10000 results"}},
+        {"result": []},
+    ],
+    ids=["refused", "too many", "forgotten"],
+)
+def test_a_node_without_logs_is_an_error_and_no_difference(
+    at: Place, answer: dict[str, Any]
+) -> None:
     at.record(1)
     at.settle()
-    chain = _NoLogs(at.pool.url, confirmations=0)
-    chain.refuses = refuses
-    with pytest.raises(Unavailable, match="gives no logs"):
-        audit(at.journal, chain)
+    with (
+        node_without_logs(at.pool.url, answer) as url,
+        pytest.raises(Unavailable, match="the chain gives no logs of block"),
+    ):
+        audit(at.journal, EvmChain(url, confirmations=0))
 
 
 # One Datanet, and the command

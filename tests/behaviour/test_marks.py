@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -17,13 +16,14 @@ from click.testing import CliRunner
 
 from cli.main import footnote
 from cli.stack import clean_environment
-from footnote.errors import Broken, Invalid, Refused
+from footnote.errors import Broken, Invalid, Refused, Unavailable
 from footnote.ids import keccak
 from rewards.audit import audit
 from rewards.marks import SLOT_BYTES, Mark, Marks, RolledBack
 from rewards.published import batch_object, receipt_object
 from rewards.record import Recorder
-from rewards.resume import resume
+from rewards.resume import _check_unsettled, resume
+from tests.conftest import rpc
 from tests.money import Place, Pool, deployed, journal_at, paying, place
 
 LEDGER = keccak(b"ledger")
@@ -164,7 +164,7 @@ def test_a_mark_behind_the_journal_is_normal(at: Place, marks: Marks) -> None:
 
 
 def test_an_answer_that_is_given_again_raises_the_mark(at: Place, marks: Marks) -> None:
-    body = at.recorder.record(paying(1))
+    body = at.recorder.record(paying(1))  # cut off before its mark
     Recorder(at.journal, at.signer, marks).again(body["id"])
     mark = marks.read(at.ledger_id, "eips")
     assert mark is not None
@@ -200,19 +200,61 @@ def test_a_journal_with_other_receipts_in_their_place_issues_nothing(
         record(at, marks, 5)
 
 
-def test_a_full_disk_for_the_mark_is_an_error_of_its_own_and_loses_nothing(
-    at: Place, marks: Marks
-) -> None:
+def test_nothing_is_recorded_that_could_not_be_noted(at: Place, marks: Marks) -> None:
     record(at, marks, 1)
-    if not os.path.exists("/dev/full"):
-        pytest.skip("no /dev/full here")
     path = file_of(marks)
+    whole = path.read_bytes()
     path.unlink()
     path.mkdir()
-    with pytest.raises(Exception, match="high-water mark cannot be used"):
+    with pytest.raises(Unavailable, match="high-water mark cannot be used"):
         record(at, marks, 2)
+    assert at.journal.next_seq(at.ledger_id, "eips") == 1
     path.rmdir()
+    path.write_bytes(whole)
     record(at, marks, 3)
+
+
+@pytest.mark.parametrize("damage", ["gone", "empty"])
+def test_without_its_mark_a_journal_issues_nothing_until_it_is_resumed(
+    at: Place, marks: Marks, damage: str
+) -> None:
+    record(at, marks, 1)
+    copy = back_up(at)
+    record(at, marks, 2, 3)
+    at.settle()
+    if damage == "gone":
+        file_of(marks).unlink()
+    else:
+        file_of(marks).write_bytes(b"")
+    with pytest.raises(RolledBack, match="mark of eips is missing"):
+        record(at, marks, 4)
+    restore(at, copy)
+    with pytest.raises(Refused, match="the chain settled up to seq 2"):
+        resume(at.journal, marks, at.pool.chain, at.registration, [], abandon=True)
+
+
+def test_a_journal_that_holds_all_goes_on_with_a_new_mark(at: Place, marks: Marks) -> None:
+    record(at, marks, 1)
+    at.settle()
+    file_of(marks).unlink()
+    resume(at.journal, marks, at.pool.chain, at.registration, [], abandon=False)
+    record(at, marks, 2)
+    mark = marks.read(at.ledger_id, "eips")
+    assert mark is not None
+    assert mark.seq == 1
+
+
+def test_one_number_for_two_receipts_is_noticed(marks: Marks) -> None:
+    marks.note(LEDGER, "eips", shown(3))
+    with pytest.raises(RolledBack, match="issued twice"):
+        marks.note(LEDGER, "eips", Mark(3, keccak(b"another")))
+
+
+def test_other_files_beside_the_marks_hinder_nobody(at: Place, marks: Marks) -> None:
+    record(at, marks, 1)
+    (marks.folder / "eips.copy.mark").write_bytes(file_of(marks).read_bytes())
+    (marks.folder / f"eips.{'0' * 63}.mark").touch()
+    record(at, marks, 2)
 
 
 # Resuming
@@ -232,7 +274,7 @@ def test_saved_receipts_bring_a_lost_tail_back_and_are_paid(at: Place, marks: Ma
     lost, kept = lose_tail(at, marks)
     journal = at.journal
     done = resume(journal, marks, None, at.registration, reversed(kept), abandon=False)
-    assert (done.readmitted, done.abandoned, done.next_seq) == (3, None, 5)
+    assert (done.readmitted, done.abandoned, done.next_seq) == (3, (), 5)
     record(at, marks, 6)
     assert [r.digest.hex() for r in journal.receipts(at.ledger_id, "eips", 2, 4)] == [
         i[2:] for i in lost
@@ -257,9 +299,9 @@ def test_without_all_of_them_nothing_changes_unless_the_rest_is_abandoned(
         resume(journal, marks, None, at.registration, kept[:1], abandon=True)
     done = resume(journal, marks, chain, at.registration, kept[:1], abandon=True)
     assert done.readmitted == 1
-    assert done.abandoned is not None
-    assert (done.abandoned.first, done.abandoned.last) == (3, 4)
-    assert "0x" + done.abandoned.digest.hex() == lost[-1]
+    (gap,) = done.abandoned
+    assert (gap.first, gap.last) == (3, 4)
+    assert "0x" + gap.digest.hex() == lost[-1]
     (after,) = record(at, marks, 6)
     receipt = journal.receipt(bytes.fromhex(after[2:]))
     assert "0x" + receipt.message.previous.hex() == lost[-1], "the lost ones stay in the chain"
@@ -267,6 +309,52 @@ def test_without_all_of_them_nothing_changes_unless_the_rest_is_abandoned(
     assert at.cursor() == 6
     assert at.credited() == at.owed()
     assert journal.settled_to(at.ledger_id, "eips") == 6
+
+
+def test_only_what_nobody_saved_is_abandoned(at: Place, marks: Marks) -> None:
+    """The first of three lost ones was not saved; the two after it were."""
+    _, kept = lose_tail(at, marks)
+    done = resume(at.journal, marks, at.pool.chain, at.registration, kept[1:], abandon=True)
+    assert done.readmitted == 2
+    assert [(gap.first, gap.last) for gap in done.abandoned] == [(2, 2)]
+    record(at, marks, 6)
+    at.settle()
+    assert at.credited() == at.owed()
+    assert audit(at.journal, at.pool.chain).differences == []
+
+
+def test_nothing_is_abandoned_on_another_chain_or_while_a_settlement_is_on_its_way(
+    at: Place, marks: Marks
+) -> None:
+    lose_tail(at, marks)
+    chain, registration = at.pool.chain, at.registration
+    other = replace(registration, ledger=replace(registration.ledger, genesis_hash=LEDGER))
+    with pytest.raises(Refused, match="does not hold that pool"):
+        _check_unsettled(chain, other, 2, ())
+    rpc(at.pool.url, "evm_setAutomine", False)
+    try:
+        chain.send(
+            at.distributor.sign_transaction(
+                chain.empty_transfer(at.pool.ledger, at.distributor.address, 0, chain.fees())
+            )[0]
+        )
+        with pytest.raises(Refused, match="is on its way"):
+            resume(
+                at.journal, marks, chain, registration, [], abandon=True,
+                distributors=[at.distributor.address],
+            )  # fmt: skip
+    finally:
+        rpc(at.pool.url, "evm_mine")
+        rpc(at.pool.url, "evm_setAutomine", True)
+
+
+def test_what_no_signature_covers_must_follow_from_what_it_does(at: Place, marks: Marks) -> None:
+    _, kept = lose_tail(at, marks)
+    for name, value in (("document_id", "other"), ("citation_id", "cit_9"), ("share_bps", 1)):
+        changed = json.loads(json.dumps(kept[0]))
+        changed["lines"][0][name] = value
+        with pytest.raises(Invalid):
+            resume(at.journal, marks, None, at.registration, [changed], abandon=False)
 
 
 def test_what_the_chain_settled_is_never_abandoned(at: Place, marks: Marks) -> None:
@@ -281,7 +369,7 @@ def test_what_the_chain_settled_is_never_abandoned(at: Place, marks: Marks) -> N
     with pytest.raises(Refused, match="the chain settled up to seq 2"):
         resume(journal, marks, at.pool.chain, at.registration, [], abandon=True)
     done = resume(journal, marks, at.pool.chain, at.registration, public["receipts"], abandon=True)
-    assert (done.readmitted, done.abandoned) == (2, None)
+    assert (done.readmitted, done.abandoned) == (2, ())
     at.settle()
     assert journal.settled_to(at.ledger_id, "eips") == 3
     assert at.credited() == at.owed()
@@ -330,7 +418,7 @@ def test_the_command_reads_folders_of_saved_receipts(at: Place, marks: Marks) ->
             {
                 "ledger_id": "0x" + at.ledger_id.hex(),
                 "readmitted": 3,
-                "abandoned": None,
+                "abandoned": [],
                 "next_seq": 5,
             }
         ],

@@ -325,7 +325,7 @@ def test_resuming_from_a_saved_batch_brings_its_policies_too(at: Place, tmp_path
         saved["policies"][one["message"]["policyId"]] for one in saved["receipts"]
     ]
     file.write_text('{"object": "batch", "receipts": [7]}')
-    with pytest.raises(Invalid, match="cannot be read"):
+    with pytest.raises(Invalid):
         list(_receipts_in((file,)))
 
 

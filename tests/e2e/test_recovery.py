@@ -22,6 +22,7 @@ from rag.datanets import datanet_folder
 from rag.snapshot import open_current
 from rewards.audit import audit
 from rewards.chain import EvmChain
+from rewards.journal.journal import Journal
 from rewards.marks import Marks, RolledBack
 from rewards.published import receipt_object
 from rewards.record import Recorder
@@ -189,10 +190,11 @@ def test_restoring_over_a_home_puts_it_aside_only_when_told(at: Place, tmp_path:
     done(run(at, "backup", str(tmp_path / "copy")))
     at.record(2)
     at.journal.close()
-    assert done(run(at, "restore", str(tmp_path / "copy"), "--replace"))["resume"] == []
+    assert done(run(at, "restore", str(tmp_path / "copy"), "--replace"))["resume"] == ["tales"]
     assert at.journal.next_seq(at.ledger_id, "tales") == 1
-    aside = {path.name.split(".before-restore")[0] for path in at.folder.glob("*before-restore*")}
-    assert {"journal.sqlite", "datanets"} <= aside
+    (aside,) = at.folder.glob("before-restore-*")
+    assert {"journal.sqlite", "datanets"} <= {path.name for path in aside.iterdir()}
+    assert Journal(f"sqlite:///{aside / 'journal.sqlite'}").next_seq(at.ledger_id, "tales") == 2
     assert stored_texts(at.folder) == TALES
 
 
@@ -218,6 +220,31 @@ def test_a_damaged_backup_changes_nothing(at: Place, tmp_path: Path, damage: str
     assert isinstance(refused, Invalid | NotFound)
     assert at.journal.next_seq(at.ledger_id, "tales") == 1
     assert list(at.folder.glob("*before-restore*")) == []
+
+
+def test_a_log_that_was_left_behind_is_not_taken_for_the_restored_journals(
+    at: Place, tmp_path: Path
+) -> None:
+    at.record(1)
+    done(run(at, "backup", str(tmp_path / "copy")))
+    at.journal.close()
+    for path in at.folder.glob("journal.sqlite*"):
+        path.unlink()
+    shutil.rmtree(at.folder / "datanets")
+    (at.folder / "journal.sqlite-wal").write_bytes(b"of another journal")
+    assert isinstance(run(at, "restore", str(tmp_path / "copy")).exception, Conflict)
+    done(run(at, "restore", str(tmp_path / "copy"), "--replace"))
+    assert at.journal.next_seq(at.ledger_id, "tales") == 1
+
+
+def test_a_backup_holds_what_lies_behind_links(at: Place, tmp_path: Path) -> None:
+    datanet = at.folder / "datanets" / "tales"
+    datanet.rename(tmp_path / "larger-disk")
+    datanet.symlink_to(tmp_path / "larger-disk")
+    done(run(at, "backup", str(tmp_path / "copy")))
+    shutil.rmtree(at.folder / "datanets")
+    done(run(at, "restore", str(tmp_path / "copy"), "--replace"))
+    assert stored_texts(at.folder) == TALES
 
 
 def test_a_backup_never_overwrites_and_leaves_nothing_half_done(at: Place, tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ def test_no_head_below_one_that_was_seen_is_acted_on_until_it_lasts() -> None:
     endpoints = world.endpoints()
     ask(endpoints)
     node.head = 98
-    for _ in range(10):
+    for _ in range(5):
         world.now += LOOK_SECONDS
         with pytest.raises(Unavailable, match="newest block is 98, and 100 was seen"):
             ask(endpoints)
@@ -216,8 +216,65 @@ def test_what_is_read_at_a_numbered_block_must_be_the_same_everywhere() -> None:
 
 def test_one_that_does_not_know_the_block_yet_or_is_away_hinders_nobody() -> None:
     call = ("eth_call", {"to": "0x"}, hex(100))
-    world = net(Node(head=99), Node(), Node(away=True))
+    world = net(Node(head=99), Node(), Node(), Node(away=True))
     assert ask(world.endpoints(), *call)["result"] == "0x7"
+
+
+def test_one_that_runs_ahead_alone_is_not_believed_about_anything_final() -> None:
+    """A fork of the chain with blocks of its own, as one endpoint of three."""
+    liar = Node(head=200, fork="lie", forked_at=101, balance=1)
+    world = net(liar, Node(balance=2), Node(balance=2))
+    endpoints = world.endpoints()
+    assert ask(endpoints)["result"] == "0x2"
+    assert reasons(endpoints) == {0: "is 100 blocks ahead of the others"}
+    call = ("eth_call", {"to": "0x"}, hex(190))
+    with pytest.raises(Unavailable, match="contradict each other"):
+        ask(endpoints, *call)
+    assert ask(endpoints, "eth_sendRawTransaction", "0x02")["result"]
+    assert all("eth_sendRawTransaction" in node.asked for node in world.nodes.values())
+
+
+def test_of_two_the_one_that_is_behind_still_has_its_voice() -> None:
+    world = net(Node(head=90), Node(balance=2))
+    endpoints = world.endpoints()
+    assert ask(endpoints)["result"] == "0x2"
+    with pytest.raises(Unavailable):
+        ask(endpoints, "eth_call", {"to": "0x"}, hex(95))
+
+
+@pytest.mark.parametrize(
+    "body", [b'"rate limited"', b"[]", b"null", b'{"error":"slow"}', b"<html>"]
+)
+def test_an_endpoint_that_answers_oddly_is_as_good_as_away(body: bytes) -> None:
+    world = net(Node(), Node(balance=2))
+    first = next(iter(world.nodes))
+
+    def post(url: str, request: bytes) -> bytes:
+        return body if url == first else world.post(url, request)
+
+    endpoints = Endpoints(list(world.nodes), post, lambda: world.now)
+    assert ask(endpoints)["result"] == "0x2"
+    assert "does not answer" in reasons(endpoints)[0]
+    with pytest.raises(requests.RequestException):
+        ask(Endpoints([first], post, lambda: world.now))
+
+
+def test_where_only_another_chain_answers_nothing_is_believed() -> None:
+    good = Node()
+    world = net(good, Node(chain_id=2))
+    world.nodes["https://node1.example/key"].away = True
+    endpoints = world.endpoints()
+    ask(endpoints)
+    good.away = True
+    world.nodes["https://node1.example/key"].away = False
+    world.now += 400
+    with pytest.raises(Unavailable, match="another chain"):
+        ask(endpoints)
+    good.away = False
+    world.now += 400
+    assert ask(endpoints)["result"] == "0x7"
+    with pytest.raises(Unavailable, match="of several"):
+        ask(net(Node(), Node(chain_id=2)).endpoints())
 
 
 def test_a_block_that_nobody_knows_is_the_nodes_own_error() -> None:

@@ -21,9 +21,10 @@ from rewards.doctor import FAIL, OK, WARN, Check, examine
 from rewards.keys import create_key, read_key
 from rewards.marks import Mark, Marks
 from rewards.queue import RedisWakeUps
+from rewards.record import Recorder
 from rewards.settler import lease_of
 from tests.conftest import rpc
-from tests.money import Place, Pool, deployed, mined, new_key, place
+from tests.money import Place, Pool, deployed, mined, new_key, paying, place
 
 Found = dict[str, list[Check]]
 
@@ -31,6 +32,13 @@ Found = dict[str, list[Check]]
 @pytest.fixture
 def here(instant_pool: Pool, tmp_path: Path) -> Place:
     return place(deployed(instant_pool.url, instant_pool.chain), tmp_path)
+
+
+def record(at: Place, *numbers: int) -> None:
+    """Record paying answers as the API does, which notes its marks."""
+    recorder = Recorder(at.journal, at.signer, Marks(at.folder / "marks"))
+    for number in numbers:
+        recorder.record(paying(number, at.name))
 
 
 def settings_of(at: Place, **more: object) -> Settings:
@@ -71,7 +79,7 @@ def test_a_host_on_which_nothing_is_set_up_has_warnings_and_no_failure(tmp_path:
 
 
 def test_a_deployment_in_order_passes(here: Place) -> None:
-    here.record(1)
+    record(here, 1)
     lease = lease_of(here.distributor.address)
     assert here.journal.lead(lease, "first", 60, time.time())
     found = look(settings_of(here))
@@ -103,7 +111,7 @@ def test_the_command_says_it_to_people_and_to_machines(here: Place) -> None:
 
 
 def test_a_chain_that_is_away_fails_and_the_rest_is_still_looked_at(here: Place) -> None:
-    here.record(1)
+    record(here, 1)
     found = look(settings_of(here, rpc_url=f"http://127.0.0.1:{free_port()}"))
     assert failing(found) == ["the chain does not answer", "no RPC endpoint answers"]
     assert states(found, "datanet eips") == [WARN]
@@ -178,7 +186,7 @@ def test_a_distributor_without_the_right_and_without_gas_fails(here: Place) -> N
 
 
 def test_a_pool_that_is_paused_capped_or_too_poor_is_named(here: Place) -> None:
-    here.record(1)
+    record(here, 1)
     owner_call(here, "pool", "pause", 3)
     assert "the pool has paused funding and settling" in failing(look(settings_of(here)))
     here.settle()
@@ -193,20 +201,20 @@ def test_a_pool_that_is_paused_capped_or_too_poor_is_named(here: Place) -> None:
 def test_a_pool_that_owes_more_than_it_holds_fails(instant_pool: Pool, tmp_path: Path) -> None:
     at = place(deployed(instant_pool.url, instant_pool.chain), tmp_path, funds=0)
     assert states(look(settings_of(at)), "datanet eips")[2] == WARN
-    at.record(1)
+    record(at, 1)
     (what,) = failing(look(settings_of(at)))
     assert what == f"its pool holds 0, and {sum(at.owed().values())} is owed"
 
 
 def test_a_journal_that_is_older_than_the_chain_fails(here: Place) -> None:
-    here.record(1)
+    record(here, 1)
     here.journal.back_up(here.folder / "older.sqlite")
-    here.record(2, 3)
+    record(here, 2, 3)
     here.settle()
     older = settings_of(here, journal_url=f"sqlite:///{here.folder / 'older.sqlite'}")
     assert "the chain settled 3 receipts, and the journal has 1" in failing(look(older))
     snapshot = rpc(here.pool.url, "evm_snapshot")
-    here.record(4)
+    record(here, 4)
     here.settle()
     rpc(here.pool.url, "evm_revert", snapshot)
     what = "the chain's cursor is 3, and 4 receipts were final"
@@ -233,7 +241,7 @@ def test_keys_that_others_can_read_and_one_key_for_two_roles_are_named(here: Pla
 
 
 def test_a_receipt_that_waits_too_long_and_nobody_who_leads_are_warnings(here: Place) -> None:
-    here.record(1)
+    record(here, 1)
     found = look(settings_of(here), lambda: time.time() + 5_000)
     assert states(found, "waiting of eips") == [WARN]
     assert found["worker"][0].what == "no worker leads"
@@ -282,7 +290,7 @@ def test_a_redis_in_order_passes_and_one_that_is_away_is_a_warning(
 def test_what_a_mined_batch_took_from_the_pool_is_not_owed_again(
     here: Place,
 ) -> None:
-    here.record(1)
+    record(here, 1)
     at_rest = replace(here.settler(), crash_point=_stop_after_look)
     with pytest.raises(InterruptedError):
         at_rest.settle(here.registration)

@@ -246,7 +246,7 @@ def test_a_journal_that_was_rolled_back_shows_in_the_apis_numbers(
 
 
 def test_the_api_serves_them(here: Place) -> None:
-    here.record(1)
+    Recorder(here.journal, here.signer, Marks(here.folder / "marks")).record(paying(1))
     settings = Settings(home=here.folder)
     with TestClient(build_app(build_services(settings, WordEmbedder()))) as client:
         answer = client.get("/metrics")

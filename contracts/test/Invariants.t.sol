@@ -3,19 +3,28 @@ pragma solidity 0.8.37;
 
 import {DatanetRegistry} from "../src/DatanetRegistry.sol";
 import {RewardPool} from "../src/RewardPool.sol";
-import {Claimant, Forcer, TestToken} from "./Mocks.sol";
+import {Claimant, Forcer, TestToken, _callOrBubble} from "./Mocks.sol";
 import {PoolBase} from "./PoolBase.sol";
+
+/// Calls the contracts that it is paid to, as some tokens do, so that hostile claimants act in a pool of tokens too.
+contract CallingToken is TestToken {
+    function _update(address from, address to, uint256 amount) internal override {
+        super._update(from, to, amount);
+        if (from.code.length != 0 && to.code.length != 0) _callOrBubble(to, "");
+    }
+}
 
 /// Does what users and attackers do, in any order, and keeps its own books of what the pool promised: nothing that an
 /// invariant compares with the pool is read from the pool. It reverts where the pool does what it should refuse, or
 /// refuses what it should do.
 contract Handler is PoolBase {
     uint256 public constant WINDOW_CAP = 60 ether;
-    uint256 public constant BATCH_CAP = 25 ether;
+    uint256 public constant BATCH_CAP = 48 ether;
     uint256 public constant ACCOUNTS = 9;
     uint256 private constant SIGNERS = 6;
+    uint256 private constant ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141;
     /// More than any honest recipient needs, and little enough to burn.
-    uint256 private constant GAS = 300_000;
+    uint256 private constant GAS = 200_000;
 
     address private constant HEIR = address(0x4E);
     address private constant OTHER_HEIR = address(0x4F);
@@ -38,7 +47,7 @@ contract Handler is PoolBase {
         uint64 epoch;
     }
 
-    TestToken public token;
+    CallingToken public token;
     address[] public accounts; // ascending, as entries must be
     address[] public recipients;
     address[] private _hostile;
@@ -74,7 +83,7 @@ contract Handler is PoolBase {
     function start(bool native) external {
         setUp();
         if (!native) {
-            token = new TestToken();
+            token = new CallingToken();
             pool = _newPool(address(token));
             token.mint(FUNDER, 1_000_000 ether);
             vm.prank(FUNDER);
@@ -95,7 +104,7 @@ contract Handler is PoolBase {
 
     function fund(uint256 which, uint256 amount) external {
         bytes32 id = _id(which % 2 == 1);
-        amount = _between(amount, 0, 30 ether);
+        amount = _between(amount, 0, 32 ether);
         bool good = amount != 0 && bits & 1 == 0;
         try this.put(id, amount) {
             require(good, "funded what it should refuse");
@@ -104,6 +113,22 @@ contract Handler is PoolBase {
         } catch {
             require(!good, "refused funds");
             count["refused funds"] += 1;
+        }
+    }
+
+    /// Money for nobody's Datanet, coin that is not what was said, and coin where tokens are meant.
+    function fundMalformed(uint256 which, uint256 amount) external {
+        amount = _between(amount, 1, 30 ether);
+        bool nobodys = which % 3 == 0;
+        uint256 value = _isNative() ? amount : 0;
+        if (!nobodys) value = _isNative() ? amount - 1 : 1;
+        bytes32 id = nobodys ? keccak256("nobody's") : _id(which % 2 == 1);
+        bytes32 before = _everything();
+        vm.prank(FUNDER);
+        try pool.fund{value: value}(id, amount) {
+            revert("took malformed funds");
+        } catch {
+            if (_everything() != before) changesByRefusedCalls += 1;
         }
     }
 
@@ -148,7 +173,10 @@ contract Handler is PoolBase {
             count["settled"] += 1;
         } catch {
             require(!good, "refused what it should settle");
-            count["refused a batch"] += 1;
+            if (bits & 2 != 0) count["refused a batch in a pause"] += 1;
+            else if (total > BATCH_CAP) count["refused a batch above its cap"] += 1;
+            else if (total > _held(id)) count["refused a batch above the funds"] += 1;
+            else if (mayWorkerSettle[id]) count["refused a batch above the cap of its window"] += 1;
         }
     }
 
@@ -189,7 +217,7 @@ contract Handler is PoolBase {
         address account = accounts[seed % ACCOUNTS];
         bool hostile = _keys[account] == 0;
         address to = hostile ? account : recipients[where % 3];
-        bool good = _credit(account) != 0 && bits & 4 == 0 && !(hostile && _isNative());
+        bool good = _credit(account) != 0 && bits & 4 == 0 && !hostile;
         uint256 before = _balance(to);
         vm.prank(account);
         try pool.claim{gas: GAS}(to) {
@@ -202,21 +230,24 @@ contract Handler is PoolBase {
         }
     }
 
-    /// By signature: a good one, one that was used, one for a later nonce, one of somebody else, one too late, and one
-    /// that names a recipient who does not take it.
+    /// By signature: a good one, one that was used, one for a later nonce, one of somebody else, one too late, one that
+    /// names a recipient who does not take it, the twin with a high s, one for another chain, and one whose deadline was
+    /// changed.
     function claimFor(uint256 seed, uint256 kind) external {
         address account = accounts[seed % ACCOUNTS];
         uint256 key = _keys[account];
         if (key == 0) return;
-        kind = _between(kind, 0, 7);
+        kind = kind % 2 == 0 ? 0 : _between(kind / 2, 1, 8);
         uint256 nonce = nonces[account];
         if (kind == 1 && nonce != 0) nonce -= 1;
         if (kind == 2) nonce += 1;
         uint256 deadline = kind == 4 ? block.timestamp - 1 : block.timestamp;
         address to = kind == 5 ? _hostile[seed % 3] : recipients[seed % 3];
-        bytes memory signature = _signature(kind == 3 ? key % SIGNERS + 1 : key, account, to, nonce, deadline);
+        bytes32 hash = _hash(kind == 7 ? 1612 : block.chainid, account, to, nonce, deadline);
+        bytes memory signature = _signature(kind == 3 ? key % SIGNERS + 1 : key, hash, kind == 6);
+        if (kind == 8) deadline += 1;
         bool good = nonce == nonces[account] && kind != 3 && kind != 4 && _credit(account) != 0 && bits & 4 == 0;
-        good = good && !(kind == 5 && _isNative());
+        good = good && kind < 5;
         uint256 before = _balance(to);
         try pool.claimFor{gas: GAS}(account, to, deadline, signature) {
             require(good, "paid a signature that it should refuse");
@@ -276,7 +307,7 @@ contract Handler is PoolBase {
         bool hostile = where % 5 == 0;
         address to = hostile ? _hostile[where / 5 % 3] : recipients[3];
         uint256 amount = _least(asked.amount, _held(id));
-        bool good = amount != 0 && asked.epoch == epochs[id] && !(hostile && _isNative());
+        bool good = amount != 0 && asked.epoch == epochs[id] && !hostile;
         good = good && asked.from <= block.timestamp && block.timestamp < asked.until;
         uint256 before = _balance(to);
         vm.prank(owners[id]);
@@ -486,7 +517,7 @@ contract Handler is PoolBase {
         return other ? otherDatanet : datanet;
     }
 
-    /// None to all of the accounts, each with up to four coins.
+    /// None to all of the accounts, each with up to sixteen coins.
     function _batch(uint256 seed) private view returns (uint256 total, bytes32[] memory entries) {
         uint256 members = seed % (1 << ACCOUNTS);
         uint256 length;
@@ -497,7 +528,7 @@ contract Handler is PoolBase {
         length = 0;
         for (uint256 i; i < ACCOUNTS; ++i) {
             if (members >> i & 1 == 0) continue;
-            uint256 amount = _between(uint256(keccak256(abi.encode(seed, i))), 1, 4 ether);
+            uint256 amount = _between(uint256(keccak256(abi.encode(seed, i))), 1, 16 ether);
             entries[length++] = _entry(accounts[i], amount);
             total += amount;
         }
@@ -512,34 +543,29 @@ contract Handler is PoolBase {
         if (last > first + 1) leaf = bytes32(0);
     }
 
-    function _signature(uint256 key, address account, address to, uint256 nonce, uint256 deadline)
-        private
-        view
-        returns (bytes memory)
-    {
-        bytes32 message = keccak256(
-            abi.encode(
-                keccak256("Claim(address account,address to,uint256 nonce,uint256 deadline)"),
-                account,
-                to,
-                nonce,
-                deadline
-            )
-        );
-        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, keccak256(abi.encodePacked(bytes2(0x1901), _domain(), message)));
-        return abi.encodePacked(r, s, v);
+    function _signature(uint256 key, bytes32 hash, bool high) private pure returns (bytes memory) {
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, hash);
+        return high ? abi.encodePacked(r, ORDER - uint256(s), 55 - v) : abi.encodePacked(r, s, v);
     }
 
-    function _domain() private view returns (bytes32) {
-        return keccak256(
+    /// EIP-712 by hand.
+    function _hash(uint256 chain, address account, address to, uint256 nonce, uint256 deadline)
+        private
+        view
+        returns (bytes32)
+    {
+        bytes32 domain = keccak256(
             abi.encode(
                 keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
                 keccak256("Footnote"),
                 keccak256("1"),
-                block.chainid,
+                chain,
                 address(pool)
             )
         );
+        bytes32 kind = keccak256("Claim(address account,address to,uint256 nonce,uint256 deadline)");
+        bytes32 message = keccak256(abi.encode(kind, account, to, nonce, deadline));
+        return keccak256(abi.encodePacked(bytes2(0x1901), domain, message));
     }
 
     /// All that a call could change, in one word.
@@ -590,8 +616,9 @@ abstract contract Invariants {
 
     /// Settlements and claims twice, for they are what matters; and not the handler's own beginning.
     function targetSelectors() public view returns (FuzzSelector[] memory targets) {
-        bytes4[20] memory chosen = [
+        bytes4[21] memory chosen = [
             Handler.fund.selector,
+            Handler.fundMalformed.selector,
             Handler.force.selector,
             Handler.settle.selector,
             Handler.settle.selector,
@@ -634,12 +661,15 @@ abstract contract Invariants {
                 }
             }
         }
-        string[21] memory all = [
+        string[24] memory all = [
             "funded",
             "refused funds",
             "forced",
             "settled",
-            "refused a batch",
+            "refused a batch in a pause",
+            "refused a batch above its cap",
+            "refused a batch above the funds",
+            "refused a batch above the cap of its window",
             "malformed",
             "claimed",
             "refused a claim",
@@ -772,11 +802,10 @@ abstract contract Invariants {
     }
 
     /// That they harm nobody else, the handler sees: it expects every other claim to be paid as if they were not there.
-    function invariant_claimants_that_refuse_reenter_or_burn_gas_take_no_coin_and_keep_their_credit() public view {
-        if (address(pool.token()) != address(0)) return;
+    function invariant_claimants_that_refuse_reenter_or_burn_gas_are_not_paid_and_keep_their_credit() public view {
         address[] memory hostile = handler.hostileAccounts();
         for (uint256 i; i < hostile.length; ++i) {
-            require(hostile[i].balance == 0, "paid");
+            require(handler.balanceOf(hostile[i]) == 0, "paid");
             require(pool.credit(hostile[i]) == handler.credited(hostile[i]), "credit");
         }
     }

@@ -2,10 +2,13 @@
 pragma solidity 0.8.37;
 
 import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
+import {
+    IAccessControlDefaultAdminRules
+} from "@openzeppelin/contracts/access/extensions/IAccessControlDefaultAdminRules.sol";
 import {RewardPool} from "../src/RewardPool.sol";
 import {PoolBase} from "./PoolBase.sol";
 
-/// What a guardian and the admin may do: pauses and caps.
+/// What a guardian and the admin may do: pauses and caps; and how the admin's role moves.
 contract LimitsTest is PoolBase {
     uint8 private constant FUND = 1;
     uint8 private constant SETTLE = 2;
@@ -78,6 +81,11 @@ contract LimitsTest is PoolBase {
         vm.assertEq(pool.paused(), 7, "still paused");
     }
 
+    function test_the_guardians_role_has_the_name_that_tools_look_for() public view {
+        vm.assertEq(pool.GUARDIAN_ROLE(), keccak256("GUARDIAN_ROLE"), "role");
+        vm.assertTrue(pool.hasRole(pool.GUARDIAN_ROLE(), GUARDIAN), "held");
+    }
+
     function test_a_guardian_who_lost_the_role_pauses_no_more() public {
         bytes32 role = pool.GUARDIAN_ROLE();
         vm.prank(ADMIN);
@@ -130,6 +138,12 @@ contract LimitsTest is PoolBase {
         vm.assertEq(pool.paused(), CLAIM, "paused again");
     }
 
+    function test_the_first_pause_of_claim_waits_for_nothing_not_even_on_a_chain_of_yesterday() public {
+        vm.warp(1 days);
+        _pause(GUARDIAN, CLAIM);
+        vm.assertEq(pool.paused(), CLAIM, "paused");
+    }
+
     function test_a_pause_of_claim_that_the_admin_ends_counts_from_that_end() public {
         uint256 start = block.timestamp;
         _pause(GUARDIAN, CLAIM);
@@ -159,6 +173,17 @@ contract LimitsTest is PoolBase {
         vm.assertEq(pool.windowSeconds(), 1 days, "a day, once there is a cap");
         vm.assertEq(pool.windowAvailable(datanet), UNLIMITED, "available");
         _settle(100 ether, _one(ALICE, 100 ether));
+    }
+
+    function test_a_window_cap_that_nobody_can_reach_is_none() public {
+        _setCaps(ADMIN, UNLIMITED, uint256(type(uint208).max) - 1, DAY);
+        vm.assertEq(pool.maxWindow(), uint256(type(uint208).max) - 1, "the highest cap");
+        vm.assertEq(pool.windowAvailable(datanet), uint256(type(uint208).max) - 1, "all of it");
+        _setCaps(ADMIN, UNLIMITED, type(uint208).max, DAY);
+        vm.assertEq(pool.maxWindow(), UNLIMITED, "none");
+        vm.assertEq(pool.windowAvailable(datanet), UNLIMITED, "without end");
+        _setCaps(ADMIN, UNLIMITED, uint256(type(uint208).max) + 7, DAY);
+        vm.assertEq(pool.maxWindow(), UNLIMITED, "none, however high");
     }
 
     function test_a_batch_may_reach_its_cap_and_not_pass_it() public {
@@ -275,6 +300,16 @@ contract LimitsTest is PoolBase {
         vm.assertEq(pool.maxWindow(), 20 ether - 1, "lowered");
     }
 
+    function test_no_guardian_raises_a_cap_wherever_its_address_lies(address guardian) public {
+        vm.assume(guardian != ADMIN);
+        bytes32 role = pool.GUARDIAN_ROLE();
+        vm.prank(ADMIN);
+        pool.grantRole(role, guardian);
+        _setCaps(guardian, 10 ether, 20 ether, DAY);
+        vm.expectRevert(_error(RewardPool.OnlyAdminRaisesCaps.selector, ""));
+        _setCaps(guardian, 10 ether + 1, 20 ether, DAY);
+    }
+
     function test_nobody_else_sets_caps(address caller) public {
         vm.assume(caller != ADMIN && caller != GUARDIAN);
         vm.expectRevert(_unauthorised(caller));
@@ -293,7 +328,61 @@ contract LimitsTest is PoolBase {
         _windowRefuses(1 ether, 2 ether);
     }
 
+    // -------------------------------------------------------------------------------------------------------- admin
+
+    function test_the_admins_role_moves_in_two_steps_and_not_before_its_delay() public {
+        uint256 due = block.timestamp + 1 days;
+        vm.prank(ADMIN);
+        pool.beginDefaultAdminTransfer(STRANGER);
+        vm.assertEq(pool.defaultAdmin(), ADMIN, "still the old admin");
+        vm.warp(due);
+        vm.expectRevert(
+            _error(
+                IAccessControlDefaultAdminRules.AccessControlEnforcedDefaultAdminDelay.selector, abi.encode(uint48(due))
+            )
+        );
+        vm.prank(STRANGER);
+        pool.acceptDefaultAdminTransfer();
+        vm.warp(due + 1);
+        vm.prank(STRANGER);
+        pool.acceptDefaultAdminTransfer();
+        vm.assertEq(pool.defaultAdmin(), STRANGER, "the new admin");
+        vm.expectRevert(_unauthorised(ADMIN));
+        _unpause(FUND);
+        vm.expectRevert(_unauthorised(ADMIN));
+        _setCaps(ADMIN, 0, 0, DAY);
+    }
+
+    function test_only_who_was_offered_the_admins_role_takes_it_and_the_offer_may_be_withdrawn() public {
+        vm.prank(ADMIN);
+        pool.beginDefaultAdminTransfer(STRANGER);
+        vm.warp(block.timestamp + 1 days + 1);
+        _takesNoAdmin(GUARDIAN);
+        vm.prank(ADMIN);
+        pool.cancelDefaultAdminTransfer();
+        _takesNoAdmin(STRANGER);
+        vm.assertEq(pool.defaultAdmin(), ADMIN, "the same admin");
+    }
+
+    function test_there_is_one_admin_and_nobody_else_offers_its_role(address caller) public {
+        vm.assume(caller != ADMIN);
+        vm.expectRevert(_unauthorised(caller));
+        vm.prank(caller);
+        pool.beginDefaultAdminTransfer(caller);
+        vm.expectRevert(_error(IAccessControlDefaultAdminRules.AccessControlEnforcedDefaultAdminRules.selector, ""));
+        vm.prank(ADMIN);
+        pool.grantRole(bytes32(0), caller);
+    }
+
     // ------------------------------------------------------------------------------------------------------ helpers
+
+    function _takesNoAdmin(address caller) private {
+        vm.expectRevert(
+            _error(IAccessControlDefaultAdminRules.AccessControlInvalidDefaultAdmin.selector, abi.encode(caller))
+        );
+        vm.prank(caller);
+        pool.acceptDefaultAdminTransfer();
+    }
 
     function _pause(address caller, uint8 bits) private {
         vm.prank(caller);

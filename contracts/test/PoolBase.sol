@@ -10,9 +10,10 @@ abstract contract PoolBase is Base {
     bytes32 internal constant ROOT = keccak256("receipts root");
     uint256 internal constant UNLIMITED = type(uint256).max;
 
-    address internal constant ADMIN = address(0xAD);
+    // In the middle of all addresses, so that those who are refused in their place lie on both sides.
+    address internal constant ADMIN = address(0x6666666666666666666666666666666666666666);
+    address internal constant OWNER = address(0x7777777777777777777777777777777777777777);
     address internal constant GUARDIAN = address(0x60A);
-    address internal constant OWNER = address(0x0E);
     address internal constant WORKER = address(0x303);
     address internal constant OTHER_OWNER = address(0x0F);
     address internal constant OTHER_WORKER = address(0x304);

@@ -65,6 +65,15 @@ contract VerifyReceiptTest is PoolBase, Trees {
         vm.assertFalse(pool.verifyReceipt(id, leaves[0], new bytes32[](0)), "none");
     }
 
+    function test_a_root_over_more_leaves_than_the_batch_has_receipts_proves_none_of_them() public {
+        bytes32[] memory leaves = _leaves(8);
+        vm.prank(WORKER);
+        bytes32 id = pool.settle(datanet, 0, 3, _root(leaves), 0, _none());
+        for (uint256 i; i < 8; ++i) {
+            vm.assertFalse(pool.verifyReceipt(id, leaves[i], _proof(leaves, i)), "a leaf that lies too deep");
+        }
+    }
+
     function test_a_changed_leaf_or_proof_fails(uint256 index, uint256 step, bytes32 change) public {
         vm.assume(change != 0);
         bytes32[] memory leaves = _leaves(13);

@@ -3,10 +3,10 @@
 //
 // Changes the contracts one line at a time and expects a test to fail each time.
 //
-//   node contracts/tools/mutants.mjs [--changed REVISION] [--only TEXT] [--list] [--minutes N] [--jobs N]
+//   node contracts/tools/mutants.mjs [--changed REVISION] [--only PATTERN] [--list] [--minutes N] [--jobs N]
 //
 //   --changed   only mutants of lines that differ from a git revision
-//   --only      only mutants whose description contains a text
+//   --only      only mutants whose description, as --list prints it, matches a regular expression
 //   --list      print them and test nothing
 //   --minutes   leave out what is not begun by then, which fails the run (default 180)
 //   --jobs      how many to test at a time (default 2)
@@ -67,7 +67,7 @@ function choose(every) {
     const lines = Object.fromEntries(SOURCES.map((file) => [file, changedLines(file, args.changed)]));
     chosen = chosen.filter((mutant) => lines[mutant.file].has(mutant.number));
   }
-  if (args.only) chosen = chosen.filter((mutant) => shown(mutant).includes(args.only));
+  if (args.only) chosen = chosen.filter((mutant) => new RegExp(args.only).test(shown(mutant)));
   return chosen;
 }
 

@@ -45,7 +45,7 @@ const SWAPS = [
 
 /** Lines that hold no behaviour of their own: comments, imports, declarations, a struct's fields, closing braces. */
 const INERT = [
-  /^\s*(?:\/\/|import|pragma|event|error|struct|using|mapping|contract|[})]|$)/,
+  /^\s*(?:\/\/|import|pragma|event|error|struct|using|mapping|contract|}|$)/,
   /^\s*(?:uint\d*|address|bytes\d*|bool) \w+;$/,
 ];
 
@@ -91,7 +91,7 @@ function* omissions(code) {
     // A single comparison is negated by a swap.
     if (!/^[^&|]+ [!=]= [^&|]+$/.test(check[2])) yield ["negated", `${check[1]}(!(${check[2]}))${check[3]}`];
   }
-  if (/^\s+(?:delete |emit |return |\w[\w.]*\(|[\w.[\]]+ (?:[+|&-]?=) ).*;$/.test(code)) yield ["dropped", ""];
+  if (/^\s+(?:delete |emit |return\b|\w[\w.]*\(|[\w.[\]]+ (?:[+|&-]?=) ).*;$/.test(code)) yield ["dropped", ""];
   const assigned = code.match(/^(\s{8,})(\w[\w.[\]]*) = (?!0;).*;$/);
   if (assigned) yield ["unset", `${assigned[1]}delete ${assigned[2]};`];
   const declared = code.match(/^(\s{8,}(?:uint\d*|address|bytes32|bool) \w+) = .*;$/);

@@ -18,7 +18,7 @@ from cli.stack import Stack, anvil_path, clean_environment, free_port, redis_pat
 from footnote.errors import Misconfigured
 from rag.embedder import SentenceTransformerEmbedder
 from rewards.chain import EvmChain
-from tests.money import Pool, deployed
+from tests.money import InstantChain, Pool, deployed
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -103,7 +103,7 @@ def instant_pool(stack: Stack) -> Pool:
     """A pool on a chain where every transaction is mined at once and final at once."""
     past = int(time.time()) - 10_000  # a block for each transaction: its clock runs ahead
     url = start_chain(stack, "--timestamp", str(past))
-    return deployed(url, EvmChain(url, confirmations=0))
+    return deployed(url, InstantChain(url, confirmations=0))
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from eth_account import Account
+from web3.types import RPCEndpoint
 
 from cli.stack import give_coin
 from footnote.addresses import ZERO_ADDRESS, Address, format_address
@@ -139,6 +141,25 @@ FAR = Ledger(
     sha256(b"block"), 4, 1_700_000_000,
 )  # fmt: skip
 """A Ledger on no chain that anybody can reach."""
+
+
+class InstantChain(EvmChain):
+    """A development chain that mines at once: ``send`` returns when it has.
+
+    anvil acknowledges a transaction before it mines it; on a busy machine the next call may come
+    between the two.
+    """
+
+    def send(self, raw: bytes) -> None:
+        super().send(raw)
+        until = time.monotonic() + 10
+        while self._asked("anvil_getAutomine") and time.monotonic() < until:
+            if int(self._asked("txpool_status")["pending"], 16) == 0:
+                return
+            time.sleep(0.01)
+
+    def _asked(self, method: str) -> Any:
+        return self._web3.provider.make_request(RPCEndpoint(method), [])["result"]
 
 
 @dataclass(frozen=True)

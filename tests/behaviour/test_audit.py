@@ -30,7 +30,17 @@ from rewards.record import Recorder
 from tests.behaviour.test_chain import settle as settle_directly
 from tests.behaviour.test_verify_batch import abandon
 from tests.conftest import rpc, start_chain
-from tests.money import Place, Pool, address, deployed, mined, paying, place, refusal
+from tests.money import (
+    InstantChain,
+    Place,
+    Pool,
+    address,
+    deployed,
+    mined,
+    paying,
+    place,
+    refusal,
+)
 
 
 @pytest.fixture
@@ -111,7 +121,7 @@ def test_pages_and_ranges_cover_every_number_once() -> None:
 def test_what_an_owner_takes_back_is_no_difference(stack: Stack, tmp_path: Path) -> None:
     """On a chain of its own, whose clock goes ahead."""
     url = start_chain(stack, "--timestamp", str(int(time.time()) - 30 * 86_400))
-    at = place(deployed(url, EvmChain(url, confirmations=0)), tmp_path)
+    at = place(deployed(url, InstantChain(url, confirmations=0)), tmp_path)
     at.record(1)
     at.settle()
     pool, identity = at.pool.chain._pool(at.pool.ledger).functions, at.registration.datanet_id

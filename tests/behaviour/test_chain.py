@@ -18,7 +18,7 @@ from rewards.chain import EvmChain, Reverted
 from rewards.keys import Key
 from rewards.ledger import Ledger
 from tests.conftest import rpc, start_chain
-from tests.money import Place, Pool, address, deployed, mined, new_key, place
+from tests.money import InstantChain, Place, Pool, address, deployed, mined, new_key, place
 
 
 @pytest.fixture
@@ -253,7 +253,7 @@ def test_bytes_that_a_node_refuses_are_unknown_and_not_refused(here: Place) -> N
 
 def test_a_new_chain_with_the_same_id_contradicts_the_old_ledger(stack: Stack) -> None:
     url = start_chain(stack)
-    pool = deployed(url, EvmChain(url, confirmations=0))
+    pool = deployed(url, InstantChain(url, confirmations=0))
     old: Ledger = pool.ledger
     rpc(url, "anvil_reset")
     rpc(url, "anvil_mine", hex(old.deployment_block + 2))

@@ -35,6 +35,7 @@ from rewards.worker import Worker
 from tests.behaviour.test_chain import settle as settle_directly
 from tests.conftest import rpc, start_chain
 from tests.money import (
+    InstantChain,
     Place,
     Pool,
     address,
@@ -66,7 +67,9 @@ def there(final_pool: Pool, tmp_path: Path) -> Place:
 @pytest.fixture
 def shallow(here: Place) -> Place:
     """Final after two more blocks, which only ``rpc`` mines."""
-    return replace(here, pool=replace(here.pool, chain=EvmChain(here.pool.url, confirmations=2)))
+    return replace(
+        here, pool=replace(here.pool, chain=InstantChain(here.pool.url, confirmations=2))
+    )
 
 
 def worker(at: Place, wake_ups: WakeUps | None = None) -> Worker:
@@ -710,7 +713,7 @@ def test_after_a_reset_of_the_chain_the_ledger_is_lost_and_answers_owe_nothing(
     stack: Stack, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     url = start_chain(stack, "--timestamp", str(int(time.time()) - 10_000))
-    at = place(deployed(url, EvmChain(url, confirmations=0)), tmp_path)
+    at = place(deployed(url, InstantChain(url, confirmations=0)), tmp_path)
     at.record(1)
     at.settle()
     at.record(2)

@@ -16,10 +16,13 @@ from api.routes import answers, datanets, health, rewards
 from api.services import Services
 from footnote.errors import Misconfigured
 from footnote.settings import Settings
-from rag.answerer import Answerer, Drafter, Extractive, OpenLora
+from rag.answerer import Answerer
+from rag.draft import Drafter
 from rag.embedder import Embedder, SentenceTransformerEmbedder
+from rag.extractive import Extractive
 from rag.library import Library
 from rag.llm import OpenAIChatModel
+from rag.openlora import OpenLora
 from rag.verifier import Verifier
 from rewards.crash import crash_at
 from rewards.journal.journal import Journal

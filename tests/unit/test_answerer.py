@@ -15,13 +15,13 @@ from rag.answerer import (
     MODEL_DECLINED,
     WEAK_EVIDENCE,
     Answerer,
-    Extractive,
-    OpenLora,
 )
 from rag.embedder import SentenceTransformerEmbedder
 from rag.evidence import Calibration
+from rag.extractive import Extractive
 from rag.library import Library
 from rag.llm import Completion, check_adapter
+from rag.openlora import OpenLora
 from rag.verifier import Verifier
 from tests.corpus import fields, indexer, write_lines
 

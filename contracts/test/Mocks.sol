@@ -20,6 +20,14 @@ contract FeeToken is TestToken {
     }
 }
 
+/// Adds one per cent to every transfer.
+contract BonusToken is TestToken {
+    function _update(address from, address to, uint256 amount) internal override {
+        super._update(from, to, amount);
+        if (from != address(0)) super._update(address(0), to, amount / 100);
+    }
+}
+
 /// Calls back into the pool while the pool is paid or pays, and wants that call to succeed.
 contract HookToken is TestToken {
     RewardPool public pool;

@@ -5,7 +5,7 @@ import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/Reentrancy
 import {Errors} from "@openzeppelin/contracts/utils/Errors.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {RewardPool} from "../src/RewardPool.sol";
-import {Claimant, FeeToken, Forcer, HookToken, RefusingToken, TestToken} from "./Mocks.sol";
+import {BonusToken, Claimant, FeeToken, Forcer, HookToken, RefusingToken, TestToken} from "./Mocks.sol";
 import {PoolBase} from "./PoolBase.sol";
 
 contract RewardPoolTest is PoolBase {
@@ -78,6 +78,11 @@ contract RewardPoolTest is PoolBase {
     function test_a_token_that_keeps_a_fee_is_refused() public {
         _useToken(new FeeToken());
         _fundReverts(_error(RewardPool.AmountMismatch.selector, abi.encode(5 ether, 4.95 ether)), datanet, 5 ether, 0);
+    }
+
+    function test_a_token_that_adds_a_bonus_is_refused() public {
+        _useToken(new BonusToken());
+        _fundReverts(_error(RewardPool.AmountMismatch.selector, abi.encode(5 ether, 5.05 ether)), datanet, 5 ether, 0);
     }
 
     function test_a_token_cannot_reenter_while_it_is_taken() public {

@@ -3,9 +3,9 @@
     python -m bench.calibrate CORPUS_DIR
 
 Asks every question of a labelled corpus with unanswerable ones among them, and those in
-``handbook_questions.jsonl`` over the example Datanet (each of those weighs three), fits, and prints
-the weights for ``rag.evidence.Calibration``, the area under the curve (ten-fold), and what refusing
-at several bars would do.
+``handbook_questions.jsonl`` over the example Datanet (each of those weighs three), fits, and
+prints the weights for ``rag.confidence.Calibration``, the area under the curve (ten-fold), and what
+refusing at several bars would do.
 """
 
 from __future__ import annotations
@@ -25,10 +25,12 @@ from bench.answers import labelled
 from indexer.admission import Defaults
 from indexer.ingest import Indexer
 from indexer.readers.files import find_files
+from rag.confidence import signals
 from rag.datanets import datanet_folder
 from rag.embedder import SentenceTransformerEmbedder
-from rag.evidence import find_evidence, signals
+from rag.evidence import find_evidence
 from rag.library import Library
+from rag.question import read_question
 from rag.retriever import retrieve
 
 HERE = Path(__file__).resolve().parent
@@ -69,12 +71,12 @@ def main() -> None:
         sample_weight=[1.0] * len(asked) + [HANDBOOK_WEIGHT] * len(handbook),
     )
     confidence = model.predict_proba(features)[:, 1]
-    similarity, passage, sentence = model.coef_[0]
+    similarity, coverage, uncovered = model.coef_[0]
     result = {
         "bias": round(float(model.intercept_[0]), 2),
         "similarity": round(float(similarity), 2),
-        "passage_coverage": round(float(passage), 2),
-        "sentence_coverage": round(float(sentence), 2),
+        "coverage": round(float(coverage), 2),
+        "uncovered": round(float(uncovered), 2),
         "area_under_curve": round(float(roc_auc_score(labels, held_out)), 4),
         "bars": [
             {
@@ -96,10 +98,9 @@ def _features(
     found = []
     for question in questions:
         hits = retrieve(snapshot, embedder, question, K)
-        rarity = snapshot.lexical.rarity
-        evidence = find_evidence(question, hits, rarity)
-        one = signals(question, hits, evidence, rarity)
-        found.append((one.similarity, one.passage_coverage, one.sentence_coverage))
+        asked = read_question(question, snapshot.lexical.rarity)
+        one = signals(asked, hits, find_evidence(asked, hits))
+        found.append((one.similarity, one.coverage, one.uncovered))
     return np.array(found)
 
 

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from footnote.errors import Invalid
 from footnote.ids import new_answer_id
 from footnote.model import Answer, Definition, Hit, Question
+from rag.confidence import Calibration, signals
 from rag.draft import Draft, Drafter, compose
 from rag.embedder import Embedder
-from rag.evidence import Calibration, find_evidence, signals
+from rag.evidence import find_evidence
 from rag.library import Library
+from rag.question import read_question
 from rag.retriever import MAX_K, retrieve
 from rag.verifier import Verifier
 
@@ -60,10 +62,9 @@ class Answerer:
         snapshot = self._library.snapshot(question.datanet)
         hits = retrieve(snapshot, self._embedder, question.text, question.k)
         clock.lap("retrieve")
-        rarity = snapshot.lexical.rarity
-        evidence = find_evidence(question.text, hits, rarity)
-        found = signals(question.text, hits, evidence, rarity)
-        confidence = round(self._calibration.confidence(found), 4)
+        asked = read_question(question.text, snapshot.lexical.rarity)
+        evidence = find_evidence(asked, hits)
+        confidence = round(self._calibration.confidence(signals(asked, hits, evidence)), 4)
         strong = bool(evidence) and confidence >= self._calibration.bar
         clock.lap("evidence")
         draft = drafter.draft(question, hits, evidence) if strong else Draft(())

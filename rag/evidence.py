@@ -1,25 +1,26 @@
-"""Which sentences of the retrieved chunks answer the question, and how likely one does.
+"""Which sentences of the retrieved chunks answer the question.
 
-A question is a set of words with weights: how rare each is in the Datanet. A sentence covers the
-words it shares; words in its document's title count half, since sentences speak of their subject
-without naming it. Nothing is embedded at question time but the question.
+A sentence covers the words that it shares with the question, by their rarity. One that holds the
+kind of thing that is asked for, such as a date, counts a little more. Nothing is embedded at
+question time but the question.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from footnote.model import Chunk, Hit, Span
-from rag.lexical import content_terms, terms
+from rag.lexical import terms
+from rag.question import Asked, gives
 from rag.sentences import Kind, Sentence, sentences
 
 MIN_WORDS = 4
-TITLE_WEIGHT = 0.5
 LENGTH_FREE_CODE_POINTS = 350
 """A sentence longer than this loses in proportion: the best evidence is short."""
+GIVES_WHAT_IS_ASKED = 0.1
 
 _BULLET = re.compile(r"(?:[-*+•‣]|\(?\d{1,3}[.)])\s+")
 _FIELD = re.compile(r"^[A-Z][\w-]{0,30}:\s", re.MULTILINE)
@@ -37,98 +38,29 @@ class Evidence:
     score: float
 
 
-@dataclass(frozen=True, slots=True)
-class Signals:
-    """What the confidence that a Datanet holds the answer is computed from."""
-
-    similarity: float
-    """The best cosine of a chunk."""
-    passage_coverage: float
-    """The best coverage by a whole chunk."""
-    sentence_coverage: float
-    """The best coverage by one sentence."""
-
-
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """Weights of a logistic model over Signals, and the bar below which an answer is refused.
-
-    The defaults were fitted by ``bench/calibrate.py`` for all-MiniLM-L6-v2, on the 600 questions of
-    clapnq (half of them unanswerable) and the 55 in ``bench/handbook_questions.jsonl``: area under
-    the curve 0.876 on clapnq, where at this bar 7 % of answerable questions are refused and 58 % of
-    unanswerable ones.
-    """
-
-    bias: float = -6.70
-    similarity: float = 8.70
-    passage_coverage: float = 0.79
-    sentence_coverage: float = 3.34
-    bar: float = 0.30
-
-    def confidence(self, signals: Signals) -> float:
-        logit = (
-            self.bias
-            + self.similarity * signals.similarity
-            + self.passage_coverage * signals.passage_coverage
-            + self.sentence_coverage * signals.sentence_coverage
-        )
-        return 1.0 / (1.0 + math.exp(-logit))
-
-
-def find_evidence(
-    question: str, hits: Sequence[Hit], rarity: Callable[[str], float]
-) -> list[Evidence]:
+def find_evidence(asked: Asked, hits: Sequence[Hit]) -> list[Evidence]:
     """Every citable sentence of ``hits`` once, best first."""
-    weights = {term: rarity(term) for term in content_terms(question)}
     found: dict[tuple[str, Span], Evidence] = {}
     for hit in hits:
         title = set(terms(hit.chunk.document.title))
         for span in _statements(hit.chunk):
             text = span.of(hit.chunk.text)
-            coverage = _coverage(weights, set(terms(text)), title)
+            coverage = asked.coverage(set(terms(text)), title)
             place = Span(hit.chunk.span.start + span.start, hit.chunk.span.start + span.end)
             found.setdefault(
                 (hit.chunk.document.document_id, place),
-                Evidence(hit, place, text, coverage, _score(hit, coverage, len(text))),
+                Evidence(hit, place, text, coverage, _score(asked, hit, coverage, text)),
             )
     return sorted(
         found.values(), key=lambda e: (-round(e.score, 6), e.hit.rank, e.span.start, e.span.end)
     )
 
 
-def signals(
-    question: str,
-    hits: Sequence[Hit],
-    evidence: Sequence[Evidence],
-    rarity: Callable[[str], float],
-) -> Signals:
-    """The Signals of a question over what was found for it; all zero where nothing was."""
-    weights = {term: rarity(term) for term in content_terms(question)}
-    passages = (
-        _coverage(weights, set(terms(hit.chunk.text)), set(terms(hit.chunk.document.title)))
-        for hit in hits
-    )
-    return Signals(
-        similarity=max((hit.scores.dense for hit in hits), default=0.0),
-        passage_coverage=max(passages, default=0.0),
-        sentence_coverage=max((e.coverage for e in evidence), default=0.0),
-    )
-
-
-def _score(hit: Hit, coverage: float, length: int) -> float:
-    brevity = math.sqrt(min(1.0, LENGTH_FREE_CODE_POINTS / max(length, 1)))
-    return 0.5 * hit.scores.fused + 0.5 * coverage * brevity
-
-
-def _coverage(weights: dict[str, float], present: set[str], title: set[str]) -> float:
-    total = sum(weights.values())
-    if total <= 0:
-        return 0.0
-    covered = sum(
-        weight * (1.0 if term in present else TITLE_WEIGHT if term in title else 0.0)
-        for term, weight in weights.items()
-    )
-    return covered / total
+def _score(asked: Asked, hit: Hit, coverage: float, text: str) -> float:
+    brevity = math.sqrt(min(1.0, LENGTH_FREE_CODE_POINTS / max(len(text), 1)))
+    given = GIVES_WHAT_IS_ASKED if gives(text, asked.wanted) else 0.0
+    score = 0.5 * hit.scores.fused + 0.5 * coverage * brevity + given
+    return score / (1.0 + GIVES_WHAT_IS_ASKED)
 
 
 def _statements(chunk: Chunk) -> list[Span]:

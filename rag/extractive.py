@@ -14,13 +14,13 @@ class Extractive:
     """Quotes the sentences that answer best. Needs no language model."""
 
     MAX_CLAIMS = 3
-    SAME_DOCUMENT = 0.85
+    SAME_DOCUMENT = 0.8
     OTHER_DOCUMENT = 0.95
 
     definition = Definition(
         {
             "kind": "extractive",
-            "version": 1,
+            "version": 2,
             "max_claims": MAX_CLAIMS,
             "same_document": str(SAME_DOCUMENT),
             "other_document": str(OTHER_DOCUMENT),

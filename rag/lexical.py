@@ -137,6 +137,8 @@ class LexicalIndex:
         return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))
 
     def rarity(self, term: str) -> float:
-        """The BM25 inverse document frequency of a stem: ln(1 + (N - n + 0.5) / (n + 0.5))."""
+        """The BM25 inverse document frequency of a stem, ln(1 + (N - n + 0.5) / (n + 0.5)), over
+        that of a stem in no chunk; in (0, 1]."""
         count = self._searcher.doc_freq("text", term)
-        return math.log1p((len(self) - count + 0.5) / (count + 0.5))
+        highest = math.log1p((len(self) + 0.5) / 0.5)
+        return math.log1p((len(self) - count + 0.5) / (count + 0.5)) / highest

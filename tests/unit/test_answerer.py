@@ -16,8 +16,8 @@ from rag.answerer import (
     WEAK_EVIDENCE,
     Answerer,
 )
+from rag.confidence import Calibration
 from rag.embedder import SentenceTransformerEmbedder
-from rag.evidence import Calibration
 from rag.extractive import Extractive
 from rag.library import Library
 from rag.llm import Completion, check_adapter

@@ -65,9 +65,9 @@ def test_equal_scores_stand_by_the_lower_id(tmp_path: Path) -> None:
 
 
 def test_rarity_is_the_inverse_document_frequency(index: LexicalIndex) -> None:
-    assert index.rarity("storag") == pytest.approx(math.log(1 + 1.5 / 2.5))
-    assert index.rarity("fee") == pytest.approx(math.log(1 + 2.5 / 1.5))
-    assert index.rarity("zebra") == pytest.approx(math.log(1 + 3.5 / 0.5))
+    assert index.rarity("storag") == pytest.approx(math.log(1 + 1.5 / 2.5) / math.log(8))
+    assert index.rarity("fee") == pytest.approx(math.log(1 + 2.5 / 1.5) / math.log(8))
+    assert index.rarity("zebra") == 1.0
 
 
 def test_a_folder_that_is_no_index_is_broken(tmp_path: Path) -> None:

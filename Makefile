@@ -11,6 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: demo test unit lint contracts contracts-check contracts-test setup bench-setup clean help
 .PHONY: chaos power-loss mutants mutants-changed
 .PHONY: simulate faults
+.PHONY: bench
 
 help:
 	@echo "make demo            the whole story on this machine (ARGS=\"--once --json\" to end by itself)"
@@ -20,6 +21,7 @@ help:
 	@echo "make mutants         single-line mutants of the contracts (CHANGED=<revision> for changed lines)"
 	@echo "make simulate        SEEDS=1000 schedules in the simulator, and every wrong variant (FIRST=1)"
 	@echo "make faults          SEEDS=100 schedules against a real chain, Redis and SQLite (FIRST=1)"
+	@echo "make bench           CORPORA='DIR ...' judged: found, cited, refused, paid (docs/quality.md)"
 	@echo "make chaos           everything killed and cut off for ten minutes (ARGS=\"--minutes 1\")"
 	@echo "make power-loss      acknowledged answers after a power loss; needs root and loop devices"
 	@echo "make setup           .venv and node_modules only"
@@ -81,6 +83,11 @@ node_modules/.installed: package.json package-lock.json
 
 bench-setup: setup
 	@$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e ".[$(EXTRAS),bench]"
+
+# Folders in the layout that docs/quality.md describes.
+CORPORA ?=
+bench: bench-setup
+	@OMP_NUM_THREADS=1 $(VENV)/bin/python -m bench.judge $(CORPORA) $(ARGS)
 
 # Each ends with one JSON object. Without FIRST the first seed is the time, so that seeds are fresh.
 SEEDS ?=

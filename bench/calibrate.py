@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import tempfile
 from pathlib import Path
 
@@ -22,11 +21,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict
 
 from bench.answers import labelled
-from indexer.admission import Defaults
-from indexer.ingest import Indexer
-from indexer.readers.files import find_files
+from bench.ingested import ingest
 from rag.confidence import signals
-from rag.datanets import datanet_folder
 from rag.embedder import SentenceTransformerEmbedder
 from rag.evidence import find_evidence
 from rag.library import Library
@@ -51,14 +47,7 @@ def main() -> None:
             ("corpus", corpus / "documents.jsonl"),
             ("handbook", HERE.parent / "examples" / "handbook"),
         ):
-            print(f"ingesting {name}", file=sys.stderr)
-            indexer = Indexer(
-                datanet_folder(Path(home), name),
-                Path(home) / "cache.sqlite",
-                SentenceTransformerEmbedder(for_questions=False),
-                5_000_000,
-            )
-            indexer.ingest(find_files([path]), Defaults())
+            ingest(Path(home), name, path)
         embedder = SentenceTransformerEmbedder(for_questions=True)
         features = _features(library, embedder, "corpus", [q for q, _ in asked])
         more = _features(library, embedder, "handbook", [q for q, _ in handbook])

@@ -66,9 +66,7 @@ def build_services(settings: Settings, embedder: Embedder | None = None) -> Serv
     """Everything the routes call."""
     library = Library(settings.home)
     journal = Journal(settings.journal)
-    embedder = embedder or SentenceTransformerEmbedder(
-        settings.embedding_model, for_questions=True, device=settings.device
-    )
+    embedder = embedder or SentenceTransformerEmbedder.of(settings, for_questions=True)
     return Services(
         settings=settings,
         library=library,

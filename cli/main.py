@@ -16,6 +16,7 @@ _COMMANDS = {
     "ingest": ("indexer.commands", "ingest", "Add documents to a Datanet and publish it."),
     "remove": ("indexer.commands", "remove", "Take documents out of a Datanet."),
     "rebuild": ("indexer.commands", "rebuild", "Index a Datanet again from its stored text."),
+    "tune": ("indexer.tune", "tune", "Fit retrieval and refusal to labelled questions."),
     "datanets": ("indexer.commands", "datanets", "List the published Datanets."),
     "show": ("indexer.commands", "show", "Show a Datanet or a document."),
     "ask": ("cli.ask", "ask", "Ask a Datanet a question."),

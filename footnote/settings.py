@@ -50,6 +50,16 @@ class Settings(BaseSettings):
         "all-MiniLM-L6-v2",
         description="all-MiniLM-L6-v2, or the directory of a sentence-transformers model.",
     )
+    question_prefix: str | None = Field(
+        None,
+        description="What the embedding model wants before a question, such as 'query: '; the "
+        "model's own by default.",
+    )
+    document_prefix: str | None = Field(
+        None,
+        description="What it wants before a passage, such as 'passage: '; the model's own by "
+        "default.",
+    )
     device: str | None = Field(
         None, description="Device of the embedder: cpu, cuda, cuda:1 …; the first GPU if any."
     )

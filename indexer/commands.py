@@ -53,9 +53,7 @@ def _indexer(
     return Indexer(
         datanet_folder(settings.home, datanet),
         settings.cache_path,
-        SentenceTransformerEmbedder(
-            settings.embedding_model, for_questions=False, device=settings.device
-        ),
+        SentenceTransformerEmbedder.of(settings, for_questions=False),
         settings.max_document_bytes,
         report_to=progress,
         dense_weight=dense_weight,

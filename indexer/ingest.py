@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,13 @@ from indexer.progress import Reporter, Silent
 from indexer.readers.files import FolderSettings, SourceFile, read_file
 from indexer.readers.submission import Submission, Unreadable
 from indexer.splitter import CHUNKER, ChunkSize, split_text
+from indexer.tracing import RECIPE, trace
+from rag.confidence import Calibration
 from rag.datanets import DatanetFolder
 from rag.documents import Catalogue, ChunkRow, Texts
 from rag.embedder import Embedder
 from rag.lexical import LexicalEntry, LexicalIndex
+from rag.lineage import Lineage
 from rag.snapshot import (
     CATALOGUE,
     LEXICAL,
@@ -83,6 +86,22 @@ class _Contents:
     lexical: Path | None = None
     """The published lexical index while it can still be added to; None once an entry in it went
     or changed."""
+    lineage: Lineage = field(default_factory=Lineage)
+    arrivals: dict[tuple[str, bytes], int] = field(init=False)
+    next_arrival: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.arrivals = dict(self.lineage.arrivals)
+        self.next_arrival = max(self.arrivals.values(), default=0) + 1
+        for document in self.documents.values():
+            self.arrive(document)
+
+    def arrive(self, document: Document) -> None:
+        """Give a version that never came before the next number."""
+        number = self.arrivals.setdefault(
+            (document.document_id, document.version), self.next_arrival
+        )
+        self.next_arrival = max(self.next_arrival, number + 1)
 
     def drop(self, document_id: str) -> None:
         del self.documents[document_id]
@@ -102,6 +121,8 @@ class Indexer:
     report_to: Reporter = field(default_factory=Silent)
     dense_weight: float | None = None
     """Weight of dense against lexical scores, in [0, 1]; None keeps the Datanet's own."""
+    calibration: Calibration | None = None
+    """What confidence is computed by; None keeps the Datanet's own, or the default."""
 
     def ingest(self, files: list[SourceFile], defaults: Defaults, *, prune: bool = False) -> Report:
         """Add and update the documents in ``files``; with ``prune`` remove those not in them.
@@ -154,11 +175,12 @@ class Indexer:
             if manifest is None and not contents.documents:
                 report.seconds = round(time.monotonic() - began, 3)
                 return report  # nothing was admitted, so there is nothing to publish
-            weight = self._dense_weight(manifest)
-            changed = changed or manifest is None or manifest.dense_weight != weight
+            tuned = self._tuned(manifest)
+            changed = changed or manifest is None or not tuned.items() <= manifest.body.items()
+            changed = changed or manifest is None or manifest.body.get("attribution") != RECIPE
             if changed or manifest is None or self._recipe_differs(manifest):
                 self._index(contents, texts, report)
-                manifest = self._publish(contents, texts, weight)
+                manifest = self._publish(contents, texts, tuned)
             report.chunks = manifest.chunks
             report.snapshot = manifest.snapshot_hex
         report.seconds = round(time.monotonic() - began, 3)
@@ -171,18 +193,24 @@ class Indexer:
         published = self.folder.snapshots / manifest.folder_name
         catalogue = Catalogue(published / CATALOGUE)
         documents = {document.document_id: document for document in catalogue.documents()}
+        lineage = catalogue.lineage()
+        if manifest.body.get("attribution") != RECIPE:
+            lineage = replace(lineage, sketches={}, clusters={})
         if self._recipe_differs(manifest):
-            return manifest, _Contents(documents, {}, 0)
+            return manifest, _Contents(documents, {}, 0, None, lineage)
         lexical = published / LEXICAL if is_whole(published, manifest, LEXICAL) else None
-        contents = _Contents(documents, {}, manifest.next_chunk_id, lexical)
+        contents = _Contents(documents, {}, manifest.next_chunk_id, lexical, lineage)
         for row in catalogue.chunks():
             contents.chunks.setdefault(row.document_id, []).append(row)
         return manifest, contents
 
-    def _dense_weight(self, manifest: Manifest | None) -> float:
-        if self.dense_weight is not None:
-            return self.dense_weight
-        return manifest.dense_weight if manifest else DENSE_WEIGHT
+    def _tuned(self, manifest: Manifest | None) -> dict[str, Any]:
+        """What ``footnote tune`` may change, as a manifest holds it."""
+        weight = manifest.dense_weight if manifest else DENSE_WEIGHT
+        weight = self.dense_weight if self.dense_weight is not None else weight
+        tuned: dict[str, Any] = {"fusion": {"dense_weight": str(weight)}}
+        calibration = self.calibration or (manifest.calibration if manifest else None)
+        return tuned if calibration is None else {**tuned, "calibration": calibration.body}
 
     def _recipe_differs(self, manifest: Manifest) -> bool:
         """Whether the published chunks or vectors come from another splitter or model."""
@@ -306,12 +334,15 @@ class Indexer:
         manifest = current_manifest(self.folder)
         return manifest.next_chunk_id if manifest else 0
 
-    def _publish(self, contents: _Contents, texts: Texts, dense_weight: float) -> Manifest:
+    def _publish(self, contents: _Contents, texts: Texts, tuned: Mapping[str, Any]) -> Manifest:
         rows = sorted(
             (row for rows in contents.chunks.values() for row in rows), key=lambda r: r.chunk_id
         )
         building = building_folder(self.folder)
-        Catalogue.write(building / CATALOGUE, contents.documents.values(), rows)
+        self.report_to.stage("comparing", len(contents.documents), "documents")
+        before = replace(contents.lineage, arrivals=contents.arrivals)
+        lineage = trace(contents.documents, before, texts.get)
+        Catalogue.write(building / CATALOGUE, contents.documents.values(), rows, lineage)
         cache = CachedEmbeddings(self.cache, self.embedder)
         vectors = VectorIndex.build(
             self.embedder.dimension,
@@ -337,7 +368,8 @@ class Indexer:
                 "metric": "inner-product",
                 "chunker": self._chunker_body,
                 "vectors": kind_for(len(rows)).value,
-                "fusion": {"dense_weight": str(dense_weight)},
+                "attribution": dict(RECIPE),
+                **tuned,
                 "counts": {"documents": len(contents.documents), "chunks": len(rows)},
                 "next_chunk_id": contents.next_chunk_id,
                 "content_root": content_root(contents.documents.values()).hex(),
@@ -366,6 +398,7 @@ def _take(contents: _Contents, document: Document, report: Report) -> bool:
             return False
         contents.drop(document.document_id)
     contents.documents[document.document_id] = document
+    contents.arrive(document)
     return True
 
 

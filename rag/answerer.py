@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from footnote.errors import Invalid
 from footnote.ids import new_answer_id
-from footnote.model import Answer, Definition, Hit, Question
+from footnote.model import Answer, Citation, Definition, Hit, Question
 from rag.confidence import Calibration, signals
 from rag.draft import Draft, Drafter, compose
 from rag.embedder import Embedder
 from rag.evidence import find_evidence
 from rag.library import Library
+from rag.passages import distinct, joined
+from rag.priority import move_to_origin
 from rag.question import read_question
-from rag.retriever import MAX_K, retrieve
+from rag.retriever import MAX_K, Reranker, retrieve
 from rag.verifier import Verifier
 
 MAX_QUESTION_CODE_POINTS = 4_000
@@ -23,6 +25,8 @@ WEAK_EVIDENCE = (
     "The Datanet does not seem to hold the answer: no passage fits the question well enough."
 )
 MODEL_DECLINED = "The model found no answer in the passages that were retrieved."
+NEAREST = 3
+"""How many documents a refusal names."""
 
 
 class Answerer:
@@ -35,18 +39,21 @@ class Answerer:
         drafters: Mapping[str, Drafter],
         default: str,
         calibration: Calibration | None = None,
+        reranker: Reranker | None = None,
     ) -> None:
         self._library = library
         self._embedder = embedder
         self._drafters = drafters
         self._default = default
         self._verifier = Verifier(embedder)
-        self._calibration = calibration or Calibration()
+        self._calibration = calibration
+        self._reranker = reranker
 
     def search(self, datanet: str, question: str, k: int) -> tuple[bytes, list[Hit]]:
         """The snapshot's id and the ``k`` best Hits in it."""
         snapshot = self._library.snapshot(datanet)
-        return snapshot.manifest.snapshot_id, retrieve(snapshot, self._embedder, question, k)
+        hits = retrieve(snapshot, self._embedder, question, k, self._reranker)
+        return snapshot.manifest.snapshot_id, hits
 
     def answer(self, question: Question) -> Answer:
         """Retrieve, draft, check, weigh.
@@ -60,18 +67,21 @@ class Answerer:
         drafter = self._drafter(question.answerer or self._default, question.adapter)
         clock = _Clock()
         snapshot = self._library.snapshot(question.datanet)
-        hits = retrieve(snapshot, self._embedder, question.text, question.k)
+        hits = retrieve(snapshot, self._embedder, question.text, question.k, self._reranker)
         clock.lap("retrieve")
         asked = read_question(question.text, snapshot.lexical.rarity)
-        evidence = find_evidence(asked, hits)
-        confidence = round(self._calibration.confidence(signals(asked, hits, evidence)), 4)
-        strong = bool(evidence) and confidence >= self._calibration.bar
+        shown = distinct(hits)
+        evidence = find_evidence(asked, shown)
+        calibration = self._calibration or snapshot.manifest.calibration or Calibration()
+        confidence = round(calibration.confidence(signals(asked, shown, evidence)), 4)
+        strong = bool(evidence) and confidence >= calibration.bar
         clock.lap("evidence")
-        draft = drafter.draft(question, hits, evidence) if strong else Draft(())
+        passages = joined(shown, snapshot.text)
+        draft = drafter.draft(question, passages, evidence) if strong else Draft(())
+        draft = move_to_origin(draft, snapshot, self._verifier.verify)
         clock.lap("draft")
         text, claims, citations = compose(draft)
-        reason = None if claims else MODEL_DECLINED if strong else WEAK_EVIDENCE
-        cited = {c.hit.chunk.chunk_id for claim in draft.claims for c in claim.cited}
+        reason = None if claims else _why_not(MODEL_DECLINED if strong else WEAK_EVIDENCE, hits)
         return Answer(
             answer_id=new_answer_id(),
             question=question,
@@ -81,7 +91,7 @@ class Answerer:
             claims=claims,
             citations=citations,
             retrieved=tuple(hits),
-            used_chunk_ids=frozenset(cited),
+            used_chunk_ids=frozenset(_used(hits, citations)),
             snapshot_id=snapshot.manifest.snapshot_id,
             model=drafter.definition,
             adapter=_adapter(question.adapter),
@@ -119,6 +129,27 @@ def check_question(question: Question) -> None:
         raise Invalid("a lone surrogate in the question, which is no character", "take it out")
     if not 1 <= question.k <= MAX_K:
         raise Invalid("k out of range", f"give 1 to {MAX_K}")
+
+
+def _used(hits: Sequence[Hit], citations: Sequence[Citation]) -> Iterator[int]:
+    """The ids of the retrieved chunks that a citation touches."""
+    for hit in hits:
+        chunk = hit.chunk
+        if any(
+            c.document.document_id == chunk.document.document_id
+            and c.span.start < chunk.span.end
+            and chunk.span.start < c.span.end
+            for c in citations
+        ):
+            yield chunk.chunk_id
+
+
+def _why_not(reason: str, hits: Sequence[Hit]) -> str:
+    """A refusal's reason, with the documents that come nearest."""
+    titles = dict.fromkeys(hit.chunk.document.title for hit in hits)
+    if not titles:
+        return reason
+    return f"{reason} The nearest documents: {'; '.join(list(titles)[:NEAREST])}."
 
 
 def _adapter(name: str | None) -> Definition | None:

@@ -7,9 +7,8 @@ tells it apart are the words of it that the best of them does not hold.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from footnote.model import Hit
 from rag.evidence import Evidence
@@ -55,9 +54,14 @@ class Calibration:
         return 1.0 / (1.0 + math.exp(-max(-500.0, min(500.0, logit))))
 
     @property
-    def body(self) -> dict[str, Any]:
+    def body(self) -> dict[str, str]:
         """As a manifest holds it: decimals as text, so that its JSON has one form."""
         return {name: str(value) for name, value in asdict(self).items()}
+
+    @classmethod
+    def read(cls, body: Mapping[str, str]) -> Calibration:
+        """What :attr:`body` wrote."""
+        return cls(**{name: float(value) for name, value in body.items()})
 
 
 def signals(asked: Asked, hits: Sequence[Hit], evidence: Sequence[Evidence]) -> Signals:

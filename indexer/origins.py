@@ -1,0 +1,291 @@
+"""Where the sentences of near-duplicates stood first.
+
+Only within a cluster, and only for a sentence that says the same: equal once normalised, or made of
+the same shingles but for a few words. A sentence that says otherwise (another number, a negation
+more or less) is its own Document's, and so is one that many clusters hold.
+
+What counts is when a Document first held the sentence, not when the Document first came: a text
+that changed holds its new sentences from then on. Which is why earlier versions are read too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from footnote.model import MAX_CITED_CODE_POINTS, Document, Span
+from indexer.duplicates import Shingles, sketch
+from rag.letters import letters
+from rag.lineage import Origin
+from rag.sentences import sentences
+
+SHINGLE = 5
+SAME = 0.65
+"""Part of a sentence's shingles that another must hold to say the same by itself."""
+SAME_IN_A_RUN = 0.35
+"""The same for a sentence whose neighbour stands beside the other's neighbour. Of copies with 30 %
+of their words swapped, 95 % lie above."""
+_BESIDE = 2
+_PAIR_GAIN = 0.15
+"""What a second sentence must add before two together count as where one stood."""
+MIN_LETTERS = 20
+_COMMON_PART = 0.5
+_MOST_LINKED = 8
+"""Documents that one is compared with sentence by sentence, the most alike; equal sentences are
+found in all of the cluster."""
+
+RECIPE = {
+    "shingle": SHINGLE, "same": str(SAME), "in_a_run": str(SAME_IN_A_RUN), "beside": _BESIDE,
+    "pair_gain": str(_PAIR_GAIN), "min_letters": MIN_LETTERS, "most_linked": _MOST_LINKED,
+}  # fmt: skip
+
+_BULLET = re.compile(r"(?:[-*+•‣]|\(?\d{1,3}[.)])\s+")
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_NEGATION = re.compile(r"\b(?:not|no|never|none|neither|nor|cannot|without|\w+n['’]t)\b", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A sentence of a text, as it is compared."""
+
+    span: Span
+    letters: str
+    shingles: frozenset[str]
+    numbers: frozenset[str]
+    negations: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The statements of a Document's text, and since when it holds each; lower is earlier."""
+
+    document_id: str
+    statements: Sequence[Statement]
+    since: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """``length`` statements of a Document from ``index`` on, and how much of another they hold."""
+
+    document_id: str
+    index: int
+    length: int
+    share: float
+
+
+def statements(text: str) -> list[Statement]:
+    """Every sentence of ``text`` that is long enough to be somebody's, without its bullet."""
+    found = []
+    for sentence in sentences(text):
+        bullet = _BULLET.match(text, sentence.span.start, sentence.span.end)
+        span = Span(bullet.end() if bullet else sentence.span.start, sentence.span.end)
+        words = span.of(text)
+        said = letters(words)
+        if len(said) >= MIN_LETTERS:
+            found.append(
+                Statement(
+                    span,
+                    said,
+                    _shingles(said),
+                    frozenset(_NUMBER.findall(words)),
+                    len(_NEGATION.findall(words)),
+                )
+            )
+    return found
+
+
+def _shingles(said: str) -> frozenset[str]:
+    return frozenset(said[i : i + SHINGLE] for i in range(len(said) - SHINGLE + 1))
+
+
+def held(
+    document: Document, versions: Sequence[tuple[int, bytes]], text_of: Callable[[bytes], str]
+) -> Held:
+    """The statements of ``document``, each since the arrival of the first of its ``versions``,
+    given by arrival, that said the same."""
+    now = statements(text_of(document.version))
+    arrivals = {version: arrival for arrival, version in versions}
+    since = [arrivals[document.version]] * len(now)
+    for arrival, version in sorted(versions, reverse=True):
+        if version != document.version and arrival < arrivals[document.version]:
+            before = _Index(document.document_id, statements(text_of(version)))
+            for i, statement in enumerate(now):
+                place = before.best(statement)
+                if place is not None and place.share >= SAME:
+                    since[i] = arrival
+    return Held(document.document_id, now, since)
+
+
+def find_origins(
+    members: Sequence[Held],
+    linked: Callable[[str, str], float],
+    unrelated: Callable[[str, str], bool],
+    common: Shingles,
+) -> list[Origin]:
+    """Where the sentences of a cluster's members stood first.
+
+    Args:
+        linked: the containment of two members that are linked, 0 where they are not.
+        unrelated: whether the Datanet's owner ruled two Documents to be no copies.
+        common: boilerplate shingles, as :func:`indexer.duplicates.find_links` returns them.
+    """
+    by_id = {one.document_id: one for one in members}
+    equal: dict[str, list[tuple[int, str, int]]] = defaultdict(list)
+    for one in members:
+        for i, statement in enumerate(one.statements):
+            equal[statement.letters].append((one.since[i], one.document_id, i))
+    for places in equal.values():
+        places.sort()
+    indexes = {one.document_id: _Index(one.document_id, one.statements) for one in members}
+    direct: dict[tuple[str, int], _Place] = {}
+    for one in members:
+        others = [o for o in members if o is not one and linked(one.document_id, o.document_id)]
+        others.sort(key=lambda o: (-linked(one.document_id, o.document_id), o.document_id))
+        for i, place in _places(one, others[:_MOST_LINKED], equal, indexes, unrelated):
+            if not _is_common(one.statements[i].letters, common):
+                direct[one.document_id, i] = place
+    return [
+        Origin(
+            name,
+            by_id[name].statements[i].span,
+            place.document_id,
+            _span(by_id[place.document_id], place),
+        )
+        for (name, i) in sorted(direct)
+        for place in [_first(direct, by_id, direct[name, i])]
+        if place.document_id != name
+    ]
+
+
+def _places(
+    one: Held,
+    others: Sequence[Held],
+    equal: dict[str, list[tuple[int, str, int]]],
+    indexes: dict[str, _Index],
+    unrelated: Callable[[str, str], bool],
+) -> Iterator[tuple[int, _Place]]:
+    """For statements of ``one`` by index: the earlier place that says the same."""
+    exact: dict[int, _Place] = {}
+    near: list[list[_Place]] = []
+    for i, statement in enumerate(one.statements):
+        first = next(
+            (
+                _Place(name, j, 1, 1.0)
+                for since, name, j in equal[statement.letters]
+                if since < one.since[i]
+                and name != one.document_id
+                and not unrelated(name, one.document_id)
+            ),
+            None,
+        )
+        if first is not None:
+            exact[i] = first
+        candidates = (
+            indexes[other.document_id].best(statement)
+            for other in others
+            if i not in exact and not unrelated(other.document_id, one.document_id)
+        )
+        near.append(
+            [place for place in candidates if place and _since(others, place) < one.since[i]]
+        )
+    for i, places in enumerate(near):
+        if i in exact:
+            yield i, exact[i]
+            continue
+        for place in sorted(places, key=lambda p: (-round(p.share, 1), _since(others, p))):
+            if place.share >= SAME or _in_a_run(i, place, exact, near):
+                yield i, place
+                break
+
+
+def _since(others: Sequence[Held], place: _Place) -> int:
+    """When the last of the statements at ``place`` came."""
+    other = next(o for o in others if o.document_id == place.document_id)
+    return max(other.since[place.index : place.index + place.length])
+
+
+def _in_a_run(
+    i: int, place: _Place, exact: dict[int, _Place], near: Sequence[Sequence[_Place]]
+) -> bool:
+    """Whether a neighbour of statement ``i`` stood beside ``place``."""
+    for j in range(max(i - _BESIDE, 0), min(i + _BESIDE + 1, len(near))):
+        beside = [exact[j]] if j in exact else near[j]
+        if j != i and any(
+            p.document_id == place.document_id and 0 < abs(p.index - place.index) <= _BESIDE
+            for p in beside
+        ):
+            return True
+    return False
+
+
+def _first(direct: dict[tuple[str, int], _Place], by_id: dict[str, Held], place: _Place) -> _Place:
+    """The place that ``place`` itself leads to; ends, since each step goes to an earlier one."""
+    while (place.document_id, place.index) in direct:
+        before = direct[place.document_id, place.index]
+        second = direct.get((place.document_id, place.index + 1))
+        both = (
+            place.length == 2 and second is not None and before.length == second.length == 1
+            and second.document_id == before.document_id and second.index == before.index + 1
+        )  # fmt: skip
+        place = replace(before, length=2) if both else before
+    return place
+
+
+def _span(one: Held, place: _Place) -> Span:
+    last = one.statements[place.index + place.length - 1]
+    return Span(one.statements[place.index].span.start, last.span.end)
+
+
+def _is_common(said: str, common: Shingles) -> bool:
+    """Whether most of a sentence is boilerplate."""
+    kept = sketch(said)
+    return len(kept) > 0 and float(np.isin(kept, common).mean()) >= _COMMON_PART
+
+
+def _says_otherwise(one: Statement, numbers: frozenset[str], negations: int) -> bool:
+    """Whether ``one`` states another thing than what has those numbers and negations."""
+    other_number = one.numbers - numbers and numbers - one.numbers
+    return bool(other_number) or one.negations % 2 != negations % 2
+
+
+class _Index:
+    """The statements of one text by their shingles."""
+
+    def __init__(self, document_id: str, statements: Sequence[Statement]) -> None:
+        self._document_id = document_id
+        self._statements = statements
+        self._holders: dict[str, list[int]] = defaultdict(list)
+        for i, statement in enumerate(statements):
+            for shingle in statement.shingles:
+                self._holders[shingle].append(i)
+
+    def best(self, wanted: Statement) -> _Place | None:
+        """The statement, or two in a row, that holds most of ``wanted``, if that is enough."""
+        shared = Counter(i for shingle in wanted.shingles for i in self._holders.get(shingle, ()))
+        best: _Place | None = None
+        for i, _ in shared.most_common(3):
+            for first, length in ((i, 1), (i - 1, 2), (i, 2)):
+                share = self._share(first, length, wanted)
+                gain = _PAIR_GAIN if best is not None and length > best.length else 0.0
+                if share >= SAME_IN_A_RUN and (best is None or share > best.share + gain):
+                    best = _Place(self._document_id, first, length, share)
+        return best
+
+    def _share(self, first: int, length: int, wanted: Statement) -> float:
+        """What part of ``wanted`` is said by statements from ``first`` on; 0 where they cannot be
+        cited as one or say otherwise."""
+        if first < 0 or first + length > len(self._statements):
+            return 0.0
+        said = self._statements[first : first + length]
+        if said[-1].span.end - said[0].span.start > MAX_CITED_CODE_POINTS:
+            return 0.0
+        numbers = frozenset[str]().union(*(one.numbers for one in said))
+        if _says_otherwise(wanted, numbers, sum(one.negations for one in said)):
+            return 0.0
+        shingles = frozenset[str]().union(*(one.shingles for one in said))
+        return len(wanted.shingles & shingles) / len(wanted.shingles)

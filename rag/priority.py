@@ -1,0 +1,129 @@
+"""Whose a sentence is: a citation of a near-duplicate moves to where the sentence stood first.
+
+Source, quote and contributors move together, whichever of the two ranked higher. What the cited
+Document alone says stays with it. A claim that quotes then quotes the origin; any other claim is
+checked again against it, and where it does not hold there, nobody is paid for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from footnote.model import MAX_CITATIONS, MAX_CITED_CODE_POINTS, Hit, Span, Verdict
+from rag.draft import Cited, Draft, DraftClaim
+from rag.lineage import Origin
+from rag.snapshot import Snapshot
+from rag.verifier import Verification
+
+Verify = Callable[[str, str, str], Verification]
+"""A claim, the text it cites and the title of the document, to a verdict."""
+
+OWN_LETTERS = 12
+"""Letters and digits outside all moved sentences from which a rest is cited for itself."""
+
+_GAP = 8
+"""Code points of white space and bullets between two sentences that are cited as one."""
+
+
+def move_to_origin(draft: Draft, snapshot: Snapshot, verify: Verify) -> Draft:
+    """``draft`` with every citation where its sentences stood first, each place once a claim.
+
+    A claim whose text is its one cited span is a quotation: it becomes one of each place it moves
+    to, and no place is quoted twice. Of another claim's places those that support it stay, or else
+    the best, which earns nothing.
+    """
+    claims: list[DraftClaim] = []
+    left = MAX_CITATIONS
+    for claim in draft.claims:
+        if len(claim.cited) == 1 and _text(claim.cited[0]) == claim.text:
+            moved = _quotations(claim, snapshot)
+            new = [one for one in moved if not any(_place_of(one) == _place_of(c) for c in claims)]
+        else:
+            new = [replace(claim, cited=_checked(claim, snapshot, verify))]
+        for one in new:
+            if left or not one.cited:
+                claims.append(replace(one, cited=one.cited[:left]))
+                left -= len(claims[-1].cited)
+    return replace(draft, claims=tuple(claims))
+
+
+def _quotations(claim: DraftClaim, snapshot: Snapshot) -> list[DraftClaim]:
+    (cited,) = claim.cited
+    places = list(_places(cited, snapshot))
+    if places == [cited]:
+        return [claim]
+    return [DraftClaim(_text(place), (place,)) for place in places]
+
+
+def _checked(claim: DraftClaim, snapshot: Snapshot, verify: Verify) -> tuple[Cited, ...]:
+    found: dict[tuple[str, Span], Cited] = {}
+    for cited in claim.cited:
+        for one in _supporting(claim.text, cited, list(_places(cited, snapshot)), verify):
+            found.setdefault((one.hit.chunk.document.document_id, one.span), one)
+    return tuple(found.values())
+
+
+def _supporting(claim: str, cited: Cited, places: list[Cited], verify: Verify) -> list[Cited]:
+    """Those of ``places``, where ``cited`` moved to, that support the claim; or else the best."""
+    if places == [cited]:
+        return places
+    checked = [
+        replace(place, verification=verify(claim, _text(place), place.hit.chunk.document.title))
+        for place in places
+    ]
+    supporting = [one for one in checked if one.verification.verdict is Verdict.SUPPORTED]
+    return supporting or [max(checked, key=lambda one: one.verification.score)]
+
+
+def _places(cited: Cited, snapshot: Snapshot) -> Iterator[Cited]:
+    """Where the sentences of a citation stood first, in their order; itself where they are new."""
+    known = snapshot.origins(cited.hit.chunk.document.document_id, cited.span)
+    if not known:
+        yield cited
+        return
+    for rest in _rests(cited, known):
+        yield replace(cited, span=rest)
+    for document_id, span in _joined(known):
+        chunk = snapshot.passage(document_id, span)
+        yield replace(cited, hit=Hit(chunk, cited.hit.rank, cited.hit.scores), span=span)
+
+
+def _rests(cited: Cited, known: list[Origin]) -> Iterator[Span]:
+    """What of the cited span no origin accounts for, where that says something."""
+    chunk = cited.hit.chunk
+    edges = [cited.span.start, *(e for o in known for e in (o.span.start, o.span.end))]
+    edges.append(cited.span.end)
+    for start, end in zip(edges[::2], edges[1::2], strict=True):
+        text = chunk.text[max(start - chunk.span.start, 0) : max(end - chunk.span.start, 0)]
+        if sum(character.isalnum() for character in text) >= OWN_LETTERS:
+            inner = text.strip()
+            first = start + text.index(inner)
+            yield Span(first, first + len(inner))
+
+
+def _joined(known: list[Origin]) -> list[tuple[str, Span]]:
+    """Documents and spans of origins, neighbouring sentences as one."""
+    found: list[tuple[str, Span]] = []
+    for origin in known:
+        document_id, span = found[-1] if found else ("", origin.origin_span)
+        joined = Span(span.start, origin.origin_span.end)
+        follows = 0 <= origin.origin_span.start - span.end <= _GAP
+        if origin.origin_id == document_id and follows and _length(joined) <= MAX_CITED_CODE_POINTS:
+            found[-1] = (document_id, joined)
+        elif (origin.origin_id, origin.origin_span) not in found:
+            found.append((origin.origin_id, origin.origin_span))
+    return found
+
+
+def _length(span: Span) -> int:
+    return span.end - span.start
+
+
+def _text(cited: Cited) -> str:
+    start = cited.hit.chunk.span.start
+    return cited.hit.chunk.text[cited.span.start - start : cited.span.end - start]
+
+
+def _place_of(claim: DraftClaim) -> list[tuple[str, Span, str]]:
+    return [(c.hit.chunk.document.document_id, c.span, claim.text) for c in claim.cited]

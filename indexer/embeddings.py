@@ -30,6 +30,7 @@ class CachedEmbeddings:
 
     def __init__(self, path: Path, embedder: Embedder) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
         self._embedder = embedder
         self._key = embedder.definition.definition_id
         try:
@@ -88,6 +89,9 @@ class CachedEmbeddings:
 
     def _block(self, block: list[tuple[int, bytes]]) -> tuple[NDArray[np.int64], Vectors]:
         vectors = np.stack([self._get(sha) for _, sha in block]).astype(np.float32)
+        # Every vector has length one: what a damaged page left of them has not.
+        if not np.allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=0.01):
+            raise Broken("the embedding cache is damaged", f"delete {self._path}, then try again")
         return np.array([i for i, _ in block], np.int64), vectors
 
     def has(self, sha: bytes) -> bool:

@@ -343,3 +343,14 @@ def test_a_cache_that_cannot_be_used_says_what_to_do(home: Path) -> None:
     cache.write_bytes(b"no database" * 1_000)
     with pytest.raises(Broken, match=r"delete embeddings\.sqlite"):
         ingest(home, WordEmbedder(), THREE)
+
+
+def test_a_damaged_vector_of_the_cache_reaches_no_snapshot(home: Path) -> None:
+    ingest(home, WordEmbedder(), THREE)
+    cache = sqlite3.connect(home / "cache" / "embeddings.sqlite")
+    with cache:
+        cache.execute("UPDATE embeddings SET vector = zeroblob(length(vector))")
+    cache.close()
+    with pytest.raises(Broken, match="the embedding cache is damaged"):
+        indexer(home, WordEmbedder()).rebuild()
+    assert set(stored_texts(home)) == {"cats", "dogs", "bees"}, "the old snapshot still answers"

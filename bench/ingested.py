@@ -17,7 +17,7 @@ def ingest(home: Path, datanet: str, source: Path) -> None:
     print(f"ingesting {datanet}", file=sys.stderr)
     indexer = Indexer(
         datanet_folder(home, datanet),
-        home / "cache.sqlite",
+        home / "cache" / "embeddings.sqlite",
         SentenceTransformerEmbedder(for_questions=False),
         5_000_000,
     )

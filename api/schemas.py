@@ -289,6 +289,7 @@ class Batch(SettledIn):
     held: str | None
     payouts: list[Payout]
     policies: dict[str, dict[str, Any] | None]
+    adapters: dict[str, dict[str, Any] | None]
     receipts: list[SignedReceipt]
     abandoned: list[AbandonedRange]
     checksum: str

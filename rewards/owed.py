@@ -9,7 +9,7 @@ from footnote.addresses import Address
 from footnote.ids import ZERO_HASH, keccak, sha256
 from footnote.model import Answer, Citation, Contributor
 from footnote.shares import split
-from rewards.policy import NAMED_PARTS, Policy
+from rewards.policy import Policy
 from rewards.receipt import Line
 
 
@@ -46,16 +46,15 @@ def owed_for(answer: Answer, policy: Policy, spent: Spent) -> Owed:
     fee = policy.fee(answer.usage)
     within_budget = policy.daily_budget is None or fee <= policy.daily_budget - spent.fees
     parts = policy.parts(fee)
-    lines = _data_lines(answer, parts.data) + _named_lines(policy, parts)
+    lines = _data_lines(answer, parts.data) + _named_lines(answer, policy, parts)
     lines = _limited(lines, policy, spent) if within_budget else [_withheld(x) for x in lines]
     return Owed(fee, sum(line.amount for line in lines if line.part == "data"), tuple(lines))
 
 
 def payees(answer: Answer, policy: Policy) -> set[Address]:
     """Every address that ``answer`` may owe something."""
-    named = (getattr(policy, part) for part in NAMED_PARTS)
     cited = (c.address for one in answer.citations for c in one.document.contributors)
-    return {*cited, *(account for account in named if account is not None)}
+    return {*cited, *(account for _, account in _named(answer, policy))}
 
 
 def unpaid(answer: Answer) -> Owed:
@@ -101,16 +100,16 @@ def _line(citation: Citation, contributor: Contributor, amount: int) -> Line:
     )
 
 
-def _named_lines(policy: Policy, parts: object) -> list[Line]:
-    lines = []
-    for part in NAMED_PARTS:
-        account: Address | None = getattr(policy, part)
-        if account is not None:
-            lines.append(
-                Line(part, None, None, ZERO_HASH, ZERO_HASH, 0, 0, ZERO_HASH, account, 0, 0,
-                     getattr(parts, part))
-            )  # fmt: skip
-    return lines
+def _named(answer: Answer, policy: Policy) -> list[tuple[str, Address]]:
+    return policy.named(answer.adapter.body if answer.adapter else None)
+
+
+def _named_lines(answer: Answer, policy: Policy, parts: object) -> list[Line]:
+    return [
+        Line(part, None, None, ZERO_HASH, ZERO_HASH, 0, 0, ZERO_HASH, account, 0, 0,
+             getattr(parts, part))
+        for part, account in _named(answer, policy)
+    ]  # fmt: skip
 
 
 def _withheld(line: Line) -> Line:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal
 
 from footnote.addresses import Address, format_address, parse_address
 from footnote.errors import Invalid
@@ -16,6 +16,8 @@ DATA_PPM, MODEL_HOST_PPM, STAKERS_PPM, PLATFORM_PPM = 500_000, 200_000, 200_000,
 to data contributors, a fifth each to model hosts and stakers, a tenth to the platform."""
 
 NAMED_PARTS = ("model_host", "stakers", "platform")
+ADAPTER_OWNER = "adapter_owner"
+"""In the place of the model host's address: whoever owns the adapter that answered."""
 MAX_AMOUNT = 2**96 - 1
 
 
@@ -32,7 +34,7 @@ class Parts:
 @dataclass(frozen=True, slots=True)
 class Policy:
     """Prices and limits in base units; prices per 1,000 tokens. A named part is owed only if its
-    address is given. Limits count the UTC day of ``issuedAt``."""
+    address is given, or follows from the adapter. Limits count the UTC day of ``issuedAt``."""
 
     price_per_answer: int = 5 * 10**15
     price_in: int = 10**15
@@ -40,7 +42,7 @@ class Policy:
     max_per_answer: int = 10**18
     daily_budget: int | None = 100 * 10**18
     daily_limit_per_address: int | None = 20 * 10**18
-    model_host: Address | None = None
+    model_host: Address | Literal["adapter_owner"] | None = None
     stakers: Address | None = None
     platform: Address | None = None
 
@@ -52,6 +54,21 @@ class Policy:
     @staticmethod
     def parts(fee: int) -> Parts:
         return Parts(*split(fee, [DATA_PPM, MODEL_HOST_PPM, STAKERS_PPM, PLATFORM_PPM]))
+
+    def named(self, adapter: Mapping[str, Any] | None) -> list[tuple[str, Address]]:
+        """The named parts that are owed and to whom, for an answer by that adapter's definition.
+
+        No adapter, or one that nobody owns, leaves its owner's part unowed.
+        """
+        owed = []
+        for part in NAMED_PARTS:
+            account: Address | str | None = getattr(self, part)
+            if account == ADAPTER_OWNER:
+                owner = (adapter or {}).get("owner")
+                account = parse_address(owner) if isinstance(owner, str) else None
+            if isinstance(account, bytes):
+                owed.append((part, Address(account)))
+        return owed
 
     @property
     def definition(self) -> Definition:
@@ -83,7 +100,10 @@ def policy_from(body: Mapping[str, Any]) -> Policy:
             continue
         if name not in known:
             raise Invalid(f"a policy has no field {name}", f"use {', '.join(sorted(known))}")
-        values[name] = _address(name, value) if name in NAMED_PARTS else _amount(name, value)
+        if name == "model_host" and value == ADAPTER_OWNER:
+            values[name] = value
+        else:
+            values[name] = _address(name, value) if name in NAMED_PARTS else _amount(name, value)
     return Policy(**values)
 
 

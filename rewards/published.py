@@ -50,6 +50,7 @@ def batch_object(journal: Journal, batch_id: bytes) -> dict[str, Any]:
     batch = stored.batch
     receipts = journal.receipts(stored.ledger_id, stored.datanet, batch.first, batch.last)
     policies = {receipt.message.policy_id for receipt in receipts}
+    adapters = {receipt.message.adapter_id for receipt in receipts} - {ZERO_HASH}
     shown = {
         "object": "batch",
         "datanet": stored.datanet,
@@ -63,6 +64,7 @@ def batch_object(journal: Journal, batch_id: bytes) -> dict[str, Any]:
             for payout in batch.payouts
         ],
         "policies": {"0x" + p.hex(): journal.definition(p) for p in sorted(policies)},
+        "adapters": {"0x" + a.hex(): journal.definition(a) for a in sorted(adapters)},
         "receipts": [_signed(receipt) for receipt in receipts],
         "abandoned": [
             abandoned_object(gap)

@@ -158,7 +158,8 @@ def _check_lines(
             f"the policy of the saved receipt {message.seq} is not known",
             "give the receipt or the batch as the API returned it",
         )
-    problem = line_problem(receipt.lines, message, policy_from(policy))
+    adapter = bodies.get(message.adapter_id) or journal.definition(message.adapter_id)
+    problem = line_problem(receipt.lines, message, policy_from(policy), adapter)
     if problem is not None:
         raise Invalid(f"the saved receipt {message.seq} is not true: {problem}", "leave it out")
 

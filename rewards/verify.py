@@ -21,7 +21,7 @@ from footnote.shares import BASIS_POINTS, PPM, split
 from rewards.chain import EvmChain
 from rewards.keys import recover
 from rewards.ledger import Ledger
-from rewards.policy import NAMED_PARTS, Policy, policy_from
+from rewards.policy import Policy, policy_from
 from rewards.receipt import (
     AnswerReceipt,
     Domain,
@@ -142,14 +142,22 @@ def _lines(parsed: _Parsed, saved: Mapping[str, Any]) -> Check:
         return Check(name, False, "they do not hash to the signed root")
     try:
         policy = policy_from(saved["policy"])
+        problem = line_problem(lines, message, policy, saved["adapter"])
     except (Invalid, AttributeError, TypeError, ValueError) as error:
-        return Check(name, False, f"the policy cannot be read ({error})")
-    problem = line_problem(lines, message, policy)
+        return Check(name, False, f"the policy or adapter cannot be read ({error})")
     return Check(name, problem is None, problem or f"{len(lines)} lines")
 
 
-def line_problem(lines: Sequence[Line], message: AnswerReceipt, policy: Policy) -> str | None:
-    """What the root does not cover, recomputed: ids, shares, parts, and every amount."""
+def line_problem(
+    lines: Sequence[Line],
+    message: AnswerReceipt,
+    policy: Policy,
+    adapter: Mapping[str, Any] | None,
+) -> str | None:
+    """What the root does not cover, recomputed: ids, shares, parts, and every amount.
+
+    ``adapter`` is the definition that ``message.adapter_id`` names.
+    """
     data = [line for line in lines if line.part == "data"]
     named = lines[len(data) :]
     if list(lines[: len(data)]) != data:
@@ -172,11 +180,15 @@ def line_problem(lines: Sequence[Line], message: AnswerReceipt, policy: Policy) 
             return "a document's id does not match its hash"
     if sum(line.amount for line in data) != message.data_pool:
         return "the contributors' amounts do not sum to the signed pool"
-    return _amount_problem(data, named, message, policy)
+    return _amount_problem(data, named, message, policy, adapter)
 
 
 def _amount_problem(
-    data: Sequence[Line], named: Sequence[Line], message: AnswerReceipt, policy: Policy
+    data: Sequence[Line],
+    named: Sequence[Line],
+    message: AnswerReceipt,
+    policy: Policy,
+    adapter: Mapping[str, Any] | None,
 ) -> str | None:
     parts = policy.parts(message.fee)
     positions = {line.citation_id: i for i, line in enumerate(data)}
@@ -188,9 +200,9 @@ def _amount_problem(
     for i, line in enumerate(data):
         if not _as_owed(line, expected[i]):
             return f"an amount of {line.citation_id} does not follow from the fee"
-    wanted = [(part, getattr(policy, part)) for part in NAMED_PARTS if getattr(policy, part)]
+    wanted = policy.named(adapter)
     if named and [(line.part, line.account) for line in named] != wanted:
-        return "the named parts are not those of the policy"
+        return "the named parts are not those of the policy and the adapter"
     for line in named:
         plain = line.citation_id is None and line.document_id is None and line.share_bps == 0
         if not plain or not _as_owed(line, getattr(parts, line.part)):

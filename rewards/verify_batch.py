@@ -16,13 +16,13 @@ from typing import Any
 
 from footnote.addresses import Address, format_address
 from footnote.errors import Invalid
-from footnote.ids import content_id
+from footnote.ids import ZERO_HASH, content_id
 from rewards.batch import MAX_RECEIPTS, Batch, Payable, batch_of
 from rewards.chain import EvmChain
 from rewards.journal.records import Abandoned
 from rewards.keys import recover
 from rewards.ledger import Ledger
-from rewards.policy import Policy, policy_from
+from rewards.policy import ADAPTER_OWNER, Policy, policy_from
 from rewards.published import abandoned_object, checksum
 from rewards.receipt import (
     AnswerReceipt,
@@ -36,8 +36,8 @@ from rewards.verify import Check, line_problem, same_json
 
 FIELDS = {
     "object", "datanet", "datanet_id", "ledger", "batch_id", "first", "last", "receipts_root",
-    "digest", "tx_hash", "status", "total", "held", "payouts", "policies", "receipts", "abandoned",
-    "checksum",
+    "digest", "tx_hash", "status", "total", "held", "payouts", "policies", "adapters",
+    "receipts", "abandoned", "checksum",
 }  # fmt: skip
 SIGNED = {"domain", "message", "digest", "signature", "signer", "lines"}
 GAP = {"first", "last", "previous", "digest", "at"}
@@ -60,13 +60,14 @@ class _Signed:
 
 @dataclass(frozen=True, slots=True)
 class _Parsed:
-    """What the file says. A Policy is None where the service has lost it."""
+    """What the file says. A Policy or an adapter is None where the service has lost it."""
 
     ledger: Ledger
     datanet_id: bytes
     first: int
     last: int
     policies: dict[bytes, Policy | None]
+    adapters: dict[bytes, Mapping[str, Any] | None]
     receipts: list[_Signed]
     abandoned: list[Abandoned]
 
@@ -126,6 +127,7 @@ def _parse(saved: Mapping[str, Any]) -> _Parsed:
         first,
         last,
         dict(_policy(*item) for item in saved["policies"].items()),
+        dict(_adapter(*item) for item in saved["adapters"].items()),
         [_signed(shown, ledger) for shown in saved["receipts"]],
         [_gap(shown) for shown in saved["abandoned"]],
     )
@@ -140,15 +142,27 @@ def _ledger(shown: Mapping[str, Any]) -> Ledger:
 
 
 def _policy(name: str, body: Mapping[str, Any] | None) -> tuple[bytes, Policy | None]:
-    policy_id = bytes.fromhex(name[2:])
-    if name != "0x" + policy_id.hex():
-        raise _Failed("a policy's id is not written as Footnote writes it")
+    policy_id = _id(name)
     if body is None:
         return policy_id, None
     policy = policy_from(body)
     if content_id(body) != policy_id or not same_json(body, policy.definition.body):
         raise _Failed("a policy is not the one that its id names")
     return policy_id, policy
+
+
+def _adapter(name: str, body: Mapping[str, Any] | None) -> tuple[bytes, Mapping[str, Any] | None]:
+    adapter_id = _id(name)
+    if body is not None and content_id(body) != adapter_id:
+        raise _Failed("an adapter is not the one that its id names")
+    return adapter_id, body
+
+
+def _id(name: str) -> bytes:
+    found = bytes.fromhex(name[2:])
+    if name != "0x" + found.hex():
+        raise _Failed("an id is not written as Footnote writes it")
+    return found
 
 
 def _gap(shown: Mapping[str, Any]) -> Abandoned:
@@ -221,16 +235,21 @@ def _amounts(parsed: _Parsed) -> Check:
     name, lost = "every amount follows from fee, weights and shares", 0
     if set(parsed.policies) != {signed.message.policy_id for signed in parsed.receipts}:
         raise _Failed("its policies are not those that its receipts name")
+    answered = {signed.message.adapter_id for signed in parsed.receipts}
+    if set(parsed.adapters) != answered - {ZERO_HASH}:
+        raise _Failed("its adapters are not those that its receipts name")
     for signed in parsed.receipts:
         policy = parsed.policies[signed.message.policy_id]
-        if policy is None:
+        adapter = parsed.adapters.get(signed.message.adapter_id)
+        unknown = adapter is None and signed.message.adapter_id != ZERO_HASH
+        if policy is None or (unknown and policy.model_host == ADAPTER_OWNER):
             lost += 1
             continue
-        problem = line_problem(signed.lines, signed.message, policy)
+        problem = line_problem(signed.lines, signed.message, policy, adapter)
         if problem is not None:
             raise _Failed(f"receipt {signed.message.seq}: {problem}")
     if lost:
-        return Check(name, None, f"the policy of {lost} receipts is lost")
+        return Check(name, None, f"the policy or adapter of {lost} receipts is lost")
     return Check(name, True)
 
 

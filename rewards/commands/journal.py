@@ -88,13 +88,18 @@ def _receipts_in(paths: tuple[Path, ...]) -> Iterator[dict[str, Any]]:
 
 
 def _receipts_of(file: Path, shown: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """A receipt itself, or those of a batch, each with its policy."""
+    """A receipt itself, or those of a batch, each with its policy and adapter."""
     if shown.get("object") != "batch":
         yield shown
         return
     try:
         for receipt in shown["receipts"]:
-            yield {**receipt, "policy": shown["policies"][receipt["message"]["policyId"]]}
+            message = receipt["message"]
+            yield {
+                **receipt,
+                "policy": shown["policies"][message["policyId"]],
+                "adapter": shown["adapters"].get(message["adapterId"]),
+            }
     except (KeyError, TypeError) as error:
         raise Invalid(f"{file} is no batch", "give what the API returned") from error
 

@@ -18,6 +18,7 @@ from footnote import strict_json
 from footnote.addresses import format_address
 from footnote.errors import Invalid, Unavailable
 from footnote.ids import keccak
+from footnote.model import Definition
 from rewards.audit import audit
 from rewards.commands.journal import _receipts_in
 from rewards.policy import Policy
@@ -313,7 +314,29 @@ def test_a_policy_that_is_lost_is_said_and_not_taken_for_true(at: Place) -> None
     saved = saved_of(at, 0)
     saved["policies"] = dict.fromkeys(saved["policies"])
     (unchecked,) = failed(sealed(saved), at)
-    assert "the policy of 2 receipts is lost" in unchecked
+    assert "the policy or adapter of 2 receipts is lost" in unchecked
+
+
+def test_what_an_adapters_owner_is_paid_follows_from_the_batch(
+    instant_pool: Pool, tmp_path: Path
+) -> None:
+    made = place(instant_pool, tmp_path)
+    made.journal.set_policy(made.name, Policy(model_host="adapter_owner"))
+    owned = Definition({"kind": "adapter", "owner": format_address(address(9))})
+    made.recorder.record(answer([supported(1, document("d"))], adapter=owned))
+    made.record(2)
+    made.settle()
+    saved = saved_of(made, 0)
+    assert saved["adapters"] == {"0x" + owned.definition_id.hex(): owned.body}
+    hosts = [x["account"] for r in saved["receipts"] for x in r["lines"] if x["part"] != "data"]
+    assert hosts == [format_address(address(9))]
+    assert failed(saved, made) == []
+    lost = {**saved, "adapters": dict.fromkeys(saved["adapters"])}
+    (unchecked,) = failed(sealed(lost), made)
+    assert "the policy or adapter of 1 receipts is lost" in unchecked
+    assert failed(sealed({**saved, "adapters": {}}), made)
+    other = {name: {**owned.body, "owner": None} for name in saved["adapters"]}
+    assert failed(sealed({**saved, "adapters": other}), made)
 
 
 def test_resuming_from_a_saved_batch_brings_its_policies_too(at: Place, tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from footnote.model import MAX_CITATIONS, Usage, Verdict
-from rewards.owed import Owed, Spent, owed_for, unpaid
+from footnote.addresses import format_address
+from footnote.model import MAX_CITATIONS, Definition, Usage, Verdict
+from rewards.owed import Owed, Spent, owed_for, payees, unpaid
 from rewards.policy import Policy
 from tests.money import address, answer, document, refusal, supported
 
@@ -61,6 +62,15 @@ def test_a_part_without_an_address_is_not_charged() -> None:
     owed = owed_for(ONE, replace(PLAIN, stakers=STAKERS), Spent())
     assert paid(owed) == {1: 500, 72: 200}
     assert owed.fee == 1_000
+
+
+def test_the_owner_of_the_adapter_that_answered_is_paid_as_its_host() -> None:
+    policy = replace(PLAIN, model_host="adapter_owner")
+    adapter = Definition({"kind": "adapter", "owner": format_address(address(9))})
+    owed = owed_for(replace(ONE, adapter=adapter), policy, Spent())
+    assert paid(owed) == {1: 500, 9: 200}
+    assert paid(owed_for(ONE, policy, Spent())) == {1: 500}, "no adapter, nothing owed"
+    assert address(9) in payees(replace(ONE, adapter=adapter), policy)
 
 
 def test_a_line_of_a_named_part_has_no_source() -> None:

@@ -17,11 +17,26 @@ def test_a_policy_is_read_back_from_its_canonical_form() -> None:
     assert policy_from(policy.definition.body) == policy
 
 
+def test_the_model_host_may_be_whoever_owns_the_adapter() -> None:
+    policy = policy_from({"model_host": "adapter_owner", "platform": format_address(address(3))})
+    assert policy_from(policy.definition.body) == policy
+    owned = {"kind": "adapter", "owner": format_address(address(7))}
+    assert policy.named(owned) == [("model_host", address(7)), ("platform", address(3))]
+    for nobody in (None, {"kind": "adapter"}, {"kind": "adapter", "owner": None}):
+        assert policy.named(nobody) == [("platform", address(3))]
+
+
+def test_only_the_model_host_may_be_the_adapters_owner() -> None:
+    with pytest.raises(Invalid, match="address"):
+        policy_from({"stakers": "adapter_owner"})
+
+
 def test_any_change_of_a_policy_changes_its_id() -> None:
     changed = [
         Policy(), Policy(price_per_answer=1), Policy(price_in=1), Policy(price_out=1),
         Policy(max_per_answer=1), Policy(daily_budget=None), Policy(daily_limit_per_address=1),
-        Policy(model_host=address(1)), Policy(stakers=address(1)), Policy(platform=address(1)),
+        Policy(model_host=address(1)), Policy(model_host="adapter_owner"),
+        Policy(stakers=address(1)), Policy(platform=address(1)),
     ]  # fmt: skip
     assert len({policy.definition.definition_id for policy in changed}) == len(changed)
 

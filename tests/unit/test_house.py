@@ -28,7 +28,6 @@ DOORS = {
     "sentence_transformers": "rag.embedder",
     "torch": "rag.embedder",
     "transformers": "rag.embedder",
-    "langchain_openai": "rag.llm",
     "langchain_core": "rag.langchain",
     "openai": "rag.llm",
     "selectolax": "indexer.readers.html",

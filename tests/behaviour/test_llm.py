@@ -1,0 +1,197 @@
+"""The model client against a real HTTP server that behaves as told, by the name of the model."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
+
+from cli.stack import free_port
+from footnote.errors import Broken, Invalid, NotFound, Unavailable
+from footnote.model import Usage
+from rag.llm import RETRIES, OpenAIChatModel
+
+ASKED = [("user", "Hello?")]
+COUNTED = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
+
+
+class Scene:
+    """What was asked how often, and whether a stream was left early."""
+
+    def __init__(self) -> None:
+        self.asked: Counter[str] = Counter()
+        self.left = threading.Event()
+
+    def app(self) -> FastAPI:
+        app = FastAPI()
+
+        @app.post("/v1/chat/completions", response_model=None)
+        async def chat(body: dict[str, Any]) -> Any:
+            name = body["model"]
+            self.asked[name] += 1
+            if body.get("stream"):
+                return StreamingResponse(self.events(name), media_type="text/event-stream")
+            return await self.reply(name)
+
+        @app.post("/v1/completions", response_model=None)
+        async def completions(body: dict[str, Any]) -> Any:
+            tokens = ["The ", "sky ", "is ", "blue."]
+            found = {
+                "tokens": tokens,
+                "token_logprobs": [None, -1.5, -0.5, -0.25],
+                "text_offset": [0, 4, 8, 11],
+            }
+            assert (body["echo"], body["max_tokens"]) == (True, 0)
+            choice = {
+                "index": 0, "text": body["prompt"], "finish_reason": "length",
+                "logprobs": None if body["model"] == "mute" else found,
+            }  # fmt: skip
+            return {"id": "1", "object": "text_completion", "created": 0, "model": "m",
+                    "choices": [choice]}  # fmt: skip
+
+        return app
+
+    async def reply(self, name: str) -> Any:
+        failing = {"down": 503, "busy": 429, "unknown": 404, "wrong": 400}
+        if name in failing:
+            error = {"error": {"message": f"it is {name}"}}
+            return JSONResponse(error, failing[name], {"retry-after-ms": "1"})
+        if name == "recovers" and self.asked[name] == 1:
+            return JSONResponse({"error": {"message": "wait"}}, 429, {"retry-after-ms": "1"})
+        if name == "garbled":
+            return PlainTextResponse("<html>no", media_type="application/json")
+        if name == "slow":
+            await asyncio.sleep(5)
+        choices = [] if name == "empty" else [self.choice({"role": "assistant", "content": "Hi."})]
+        return {"id": "1", "object": "chat.completion", "created": 0, "model": name,
+                "choices": choices, "usage": None if name == "uncounted" else COUNTED}  # fmt: skip
+
+    @staticmethod
+    def choice(message: dict[str, Any]) -> dict[str, Any]:
+        return {"index": 0, "finish_reason": "stop", "message": message}
+
+    async def events(self, name: str) -> AsyncIterator[str]:
+        def event(delta: dict[str, Any], finish: str | None = None, **more: Any) -> str:
+            body = {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": name,
+                    "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
+                    **more}  # fmt: skip
+            return f"data: {json.dumps(body)}\n\n"
+
+        for piece in ("Hi", ", ", "you."):
+            yield event({"content": piece})
+        try:
+            while name == "endless":
+                yield event({"content": "on "})
+                await asyncio.sleep(0.01)
+        finally:
+            self.left.set()
+        if name == "cut":
+            return
+        yield event({}, "stop")
+        usage = {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": name,
+                 "choices": [], "usage": COUNTED}  # fmt: skip
+        yield f"data: {json.dumps(usage)}\n\ndata: [DONE]\n\n"
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+@pytest.fixture
+def model(scene: Scene) -> Iterator[OpenAIChatModel]:
+    port = free_port()
+    config = uvicorn.Config(scene.app(), host="127.0.0.1", port=port, log_level="warning")
+    running = uvicorn.Server(config)
+    thread = threading.Thread(target=running.run)
+    thread.start()
+    yield OpenAIChatModel(f"http://127.0.0.1:{port}/v1", "plain", api_key=None, timeout_seconds=0.5)
+    running.should_exit = True
+    thread.join()
+
+
+def test_a_reply_comes_with_its_tokens_counted(model: OpenAIChatModel) -> None:
+    reply = model.complete(ASKED, None)
+    assert (reply.text, reply.usage) == ("Hi.", Usage(7, 3))
+    assert model.complete(ASKED, "uncounted").usage == Usage(0, 0)
+
+
+def test_an_adapter_that_the_server_does_not_know_is_said_so(model: OpenAIChatModel) -> None:
+    with pytest.raises(NotFound, match="does not know that adapter"):
+        model.complete(ASKED, "unknown")
+    with pytest.raises(Invalid):
+        model.complete(ASKED, "../secrets")
+
+
+@pytest.mark.parametrize("name", ["down", "busy", "slow"])
+def test_a_server_that_is_down_is_asked_again_and_no_oftener(
+    model: OpenAIChatModel, scene: Scene, name: str
+) -> None:
+    with pytest.raises(Unavailable, match="the model server does not answer"):
+        model.complete(ASKED, name)
+    assert scene.asked[name] == 1 + RETRIES
+
+
+def test_a_server_that_recovers_meanwhile_is_no_error(model: OpenAIChatModel, scene: Scene) -> None:
+    assert model.complete(ASKED, "recovers").text == "Hi."
+    assert scene.asked["recovers"] == 2
+
+
+def test_a_refused_request_is_not_repeated_and_says_why(
+    model: OpenAIChatModel, scene: Scene
+) -> None:
+    with pytest.raises(Broken, match="it is wrong"):
+        model.complete(ASKED, "wrong")
+    assert scene.asked["wrong"] == 1
+
+
+@pytest.mark.parametrize("name", ["garbled", "empty"])
+def test_what_is_no_completion_is_broken(model: OpenAIChatModel, name: str) -> None:
+    with pytest.raises(Broken, match="the model server answers no completion"):
+        model.complete(ASKED, name)
+
+
+def test_a_stream_gives_pieces_as_they_come_and_then_its_tokens(model: OpenAIChatModel) -> None:
+    streamed = model.stream(ASKED, None)
+    assert list(streamed) == ["Hi", ", ", "you."]
+    assert streamed.usage == Usage(7, 3)
+
+
+def test_a_stream_that_breaks_off_is_an_error_and_not_an_answer(model: OpenAIChatModel) -> None:
+    read: list[str] = []
+    with pytest.raises(Unavailable, match="broke off"):
+        read.extend(piece for piece in model.stream(ASKED, "cut"))
+    assert read == ["Hi", ", ", "you."]
+
+
+def test_leaving_a_stream_ends_it_on_the_server(model: OpenAIChatModel, scene: Scene) -> None:
+    streamed = iter(model.stream(ASKED, "endless"))
+    assert next(streamed) == "Hi"
+    streamed.close()  # type: ignore[attr-defined]
+    assert scene.left.wait(5)
+
+
+def test_a_completion_is_scored_by_its_own_tokens(model: OpenAIChatModel) -> None:
+    assert model.score("The sky ", "is blue.") == -0.75
+    assert model.score("The sk", "y is blue.") == -2.25, "a token that straddles them counts"
+    with pytest.raises(Broken, match="no log-probabilities"):
+        model.score("The sky ", "is blue.", "mute")
+
+
+def test_after_five_failures_in_a_row_the_server_is_left_alone(
+    model: OpenAIChatModel, scene: Scene
+) -> None:
+    for _ in range(5):
+        with pytest.raises(Unavailable):
+            model.complete(ASKED, "down")
+    with pytest.raises(Unavailable, match="failed 5 times in a row"):
+        model.complete(ASKED, None)
+    assert scene.asked["plain"] == 0

@@ -1,95 +1,132 @@
-"""Reads what a language model printed: sentences, and the sources each one points at.
+"""Reads what a language model printed: its claims, the sources each one points at, and the rest.
 
-Never raises, linear in the text, and trusts no number: a marker counts only if it is one of the
-numbers that the prompt gave out.
+One reader, whether the text is whole or still arriving: what it tells follows from the text alone,
+however that was cut into pieces. Never raises, linear in the text, and trusts no number: a marker
+counts only if it is one of the numbers that the prompt gave out.
+
+A claim is a sentence, a row of a table or a block of code. Headings, questions and fragments such
+as "Here is what I found:" stay in the text; unless they are marked, there is nothing to check. A
+list of sources at the end that only repeats the numbering goes: an answer has citations of its own.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from footnote.model import Span
-from rag.sentences import Kind, sentences
-
-_NUMBERS = r"\d{1,3}(?:\s*[-–,;]\s*\d{1,3}){0,20}"
-# White space is tried once for each run, so that no output takes more than linear time.
-_MARKER = re.compile(
-    rf"(?:(?<![ \t])[ \t]++)?"
-    rf"(?:\[\[\s*({_NUMBERS})\s*\]\]|\[\s*({_NUMBERS})\s*\]|【\s*({_NUMBERS})\s*】)"
-)
+from rag.blocks import Unit, UnitReader
+from rag.markers import Marker, MarkerReader, Plain
+from rag.sentences import Kind
 
 
 @dataclass(frozen=True, slots=True)
 class ReadClaim:
-    """A sentence without markers, and the numbers it was marked with, in order."""
+    """A sentence without markers, the numbers it was marked with, in order, and the text between it
+    and the claim before."""
 
     text: str
     numbers: tuple[int, ...]
+    before: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadOutput:
-    """``removed`` counts the markers that resolve to nothing."""
+    """``removed`` counts the markers that resolve to nothing, ``after`` is the text that follows
+    the last claim. All parts in order are the whole text."""
 
     claims: tuple[ReadClaim, ...]
     removed: int
+    after: str = ""
+
+
+Event = str | ReadClaim
+"""More text, or a claim that ends where the text so far ends."""
+
+_BRACKETED = re.compile(r"[\[(][^\[\]()]*[\])]\W*")
+_LEADS_ON = (":", "：")
+_ASKS = ("?", "？", "؟", "\u037e", "՞", "፧")
+
+
+class ClaimReader:
+    """Fed a model's output in any pieces, gives the text without markers as it settles, and each
+    claim when it is complete."""
+
+    def __init__(self, known: Collection[int]) -> None:
+        self.removed = 0
+        self._known = known
+        self._markers = MarkerReader()
+        self._units = UnitReader()
+        self._before: list[str] = []  # what stands between the last claim and the next
+        self._told = 0  # code points of the next unit that were told
+
+    def feed(self, piece: str) -> list[Event]:
+        """What is settled now that ``piece`` is there."""
+        return self._read(self._markers.feed(piece), final=False)
+
+    def finish(self) -> list[Event]:
+        """What was held back."""
+        return self._read(self._markers.finish(), final=True)
+
+    def _read(self, found: list[Plain | Marker], *, final: bool) -> list[Event]:
+        events: list[Event] = []
+        for one in found:
+            self._units.add(one)
+        for unit in self._units.units(final=final):
+            self._take(unit, events)
+        if more := self._units.settled(self._told):
+            events.append(more)
+            self._told += len(more)
+        return events
+
+    def _take(self, unit: Unit, events: list[Event]) -> None:
+        text = unit.before + unit.text
+        if len(text) > self._told:
+            events.append(text[self._told :])
+        self._told = 0
+        numbers = tuple(n for one in unit.markers for n in one.numbers if n in self._known)
+        distinct = tuple(dict.fromkeys(numbers))
+        total = sum(max(len(one.numbers), 1) for one in unit.markers) if unit.counted else 0
+        if _is_claim(unit, marked=bool(distinct)):
+            self.removed += total - len(numbers)
+            before = "".join(self._before) + unit.before
+            events.append(ReadClaim(unit.text, distinct, before))
+            self._before = []
+        else:
+            self.removed += total
+            self._before.append(text)
 
 
 def read_output(text: str, known: Collection[int]) -> ReadOutput:
     """The claims in a model's output, given the numbers that the prompt gave out."""
-    plain, markers = _without_markers(text)
-    units = [s.span for s in sentences(plain) if s.kind is not Kind.HEADING]
-    marked: list[list[int]] = [[] for _ in units]
-    removed = 0
-    for position, numbers in markers:
-        owner = _owner(units, position)
-        for number in numbers:
-            if owner is None or number not in known:
-                removed += 1
-            elif number not in marked[owner]:
-                marked[owner].append(number)
-    return ReadOutput(
-        tuple(
-            ReadClaim(span.of(plain), tuple(numbers))
-            for span, numbers in zip(units, marked, strict=True)
-        ),
-        removed,
-    )
+    reader = ClaimReader(known)
+    return folded([*reader.feed(text), *reader.finish()], reader.removed)
 
 
-def _without_markers(text: str) -> tuple[str, list[tuple[int, list[int]]]]:
-    """The text without markers, and each marker's place in it with its numbers."""
-    parts: list[str] = []
-    markers: list[tuple[int, list[int]]] = []
-    cursor = length = 0
-    for match in _MARKER.finditer(text):
-        parts.append(text[cursor : match.start()])
-        length += match.start() - cursor
-        cursor = match.end()
-        group = next(group for group in match.groups() if group is not None)
-        markers.append((length, _expand(group)))
-    parts.append(text[cursor:])
-    return "".join(parts), markers
-
-
-def _expand(group: str) -> list[int]:
-    """``1, 3-5`` as 1, 3, 4, 5; a range that runs backwards or too far gives its ends."""
-    numbers: list[int] = []
-    for part in re.split(r"[,;]", group):
-        ends = [int(digits) for digits in re.findall(r"\d+", part)]
-        if len(ends) == 2 and 0 <= ends[1] - ends[0] <= 20:
-            numbers.extend(range(ends[0], ends[1] + 1))
+def folded(events: Collection[Event], removed: int) -> ReadOutput:
+    """The events of a stream as one whole."""
+    claims: list[ReadClaim] = []
+    after: list[str] = []
+    for event in events:
+        if isinstance(event, ReadClaim):
+            claims.append(event)
+            after = []
         else:
-            numbers.extend(ends)
-    return numbers
+            after.append(event)
+    return ReadOutput(tuple(claims), removed, "".join(after))
 
 
-def _owner(units: list[Span], position: int) -> int | None:
-    """The sentence that a marker at ``position`` belongs to: the one it stands in or follows."""
-    if not units:
-        return None
-    before = bisect_left([span.start for span in units], position)
-    return max(before - 1, 0)
+def _is_claim(unit: Unit, *, marked: bool) -> bool:
+    """Whether a unit states something that can be checked."""
+    text = unit.text
+    if unit.kind is Kind.HEADING or not any(character.isalnum() for character in text):
+        return False
+    if marked or unit.kind is Kind.CODE:
+        return True
+    if unit.kind is Kind.TABLE:
+        return not unit.first_row
+    if text.endswith(_LEADS_ON) and not any(character.isdigit() for character in text):
+        return False
+    if _BRACKETED.fullmatch(text.strip("*_")):
+        return False
+    return not text.rstrip("\"'”’»)*_`").endswith(_ASKS)

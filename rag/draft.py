@@ -23,17 +23,22 @@ class Cited:
 
 @dataclass(frozen=True, slots=True)
 class DraftClaim:
+    """``before`` is the text that precedes the claim: its place in a list, a heading, a space."""
+
     text: str
     cited: tuple[Cited, ...]
+    before: str = " "
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What an answering method proposes; no claims means it declines."""
+    """What an answering method proposes; no claims means it declines. ``after`` is the text that
+    follows the last claim."""
 
     claims: tuple[DraftClaim, ...]
     usage: Usage = field(default_factory=Usage)
     removed_markers: int = 0
+    after: str = ""
 
 
 class Drafter(Protocol):
@@ -56,7 +61,8 @@ def compose(draft: Draft) -> tuple[str, tuple[Claim, ...], tuple[Citation, ...]]
     claims: list[Claim] = []
     unweighed: list[Citation] = []
     for number, draft_claim in enumerate(draft.claims, start=1):
-        start = len(text) + (1 if text else 0)
+        before = draft_claim.before if text else draft_claim.before.lstrip()
+        start = len(text) + len(before)
         claim_id = f"clm_{number}"
         cited = [
             _citation(f"cit_{marker}", claim_id, marker, one)
@@ -65,7 +71,7 @@ def compose(draft: Draft) -> tuple[str, tuple[Claim, ...], tuple[Citation, ...]]
         unweighed.extend(cited)
         span = Span(start, start + len(draft_claim.text))
         markers = "".join(f"[{citation.marker}]" for citation in cited)
-        text += (" " if text else "") + draft_claim.text + (f" {markers}" if markers else "")
+        text += before + draft_claim.text + _apart(draft_claim.text, markers)
         checks = [one.verification for one in draft_claim.cited]
         best = min(checks, key=lambda v: (_ORDER.index(v.verdict), -v.score), default=None)
         claims.append(
@@ -78,7 +84,15 @@ def compose(draft: Draft) -> tuple[str, tuple[Claim, ...], tuple[Citation, ...]]
                 tuple(citation.citation_id for citation in cited),
             )
         )
-    return text, tuple(claims), _weighed(unweighed)
+    return text + (draft.after if claims else ""), tuple(claims), _weighed(unweighed)
+
+
+def _apart(claim: str, markers: str) -> str:
+    """``markers`` set off from a claim; on the line that closes a block of code, they would not let
+    it close."""
+    if not markers:
+        return ""
+    return ("\n" if claim.endswith(("```", "~~~")) else " ") + markers
 
 
 def _citation(citation_id: str, claim_id: str, marker: int, cited: Cited) -> Citation:

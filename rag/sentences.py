@@ -33,6 +33,8 @@ class Sentence:
     kind: Kind
 
 
+LINE_BREAK = re.compile("\r\n|[\r\n\u2028\u2029]")
+
 _FENCE = re.compile(r"[ \t]*(```|~~~)")
 _FENCE_LINE = re.compile("(?:\\A|[\n\r\u2028\u2029])[ \t]*(```|~~~)")
 _ATX_HEADING = re.compile(r"[ ]{0,3}#{1,6}\s")
@@ -40,11 +42,12 @@ _UNDERLINE = re.compile(r"([=\-~^\"'`#*+.:_])\1{2,}[ \t]*")
 _BULLET = re.compile(r"[ \t]*(?:[-*+•‣]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])[ \t]+")
 _TABLE = re.compile(r"[ \t]*\|.*\|[ \t]*")
 
-_END = re.compile(
+SENTENCE_END = re.compile(
     # Nothing is tried twice (++, *+, look-behind), so that no text takes more than linear time.
     r"(?<![.!?…])[.!?…]++[\"'”’»)\]*_`]*+(?=\s)"  # Latin, Greek, Cyrillic: a space must follow
     r"|[。！？｡]+[」』”’）]*"  # Chinese, Japanese: none does
-    r"|[।॥؟۔]+[\"'”’»)\]]*"  # Devanagari, Arabic, Urdu
+    r"|[।॥؟۔։።፧။។៕\u037e]+[\"'”’»)\]]*"  # Indic, Arabic, Armenian, Ethiopic, Burmese, Khmer, Greek
+    r"|(?<=[\u0370-\u03ff\u1f00-\u1fff]{2});(?=\s)"  # in Greek, a semicolon is a question mark
 )
 _ABBREVIATIONS = frozenset(
     """
@@ -94,7 +97,7 @@ def open_fence(text: str, start: int) -> str | None:
 def _lines(text: str) -> Iterator[tuple[int, int]]:
     """Starts and ends of lines, line break excluded."""
     start = 0
-    for match in re.finditer(r"\r\n|\r|\n|\u2028|\u2029", text):
+    for match in LINE_BREAK.finditer(text):
         yield start, match.start()
         start = match.end()
     yield start, len(text)
@@ -176,15 +179,19 @@ def _kind_of_line(text: str, lines: list[tuple[int, int]], i: int) -> Kind | Non
 
 def _split_prose(text: str, start: int, end: int) -> Iterator[Span]:
     cursor = start
-    for match in _END.finditer(text, start, end):
-        if match.end() <= cursor or not _ends_sentence(text, match, end):
+    for match in SENTENCE_END.finditer(text, start, end):
+        if match.end() <= cursor or not ends_sentence(text, match, end):
             continue
         yield Span(cursor, match.end())
         cursor = match.end()
     yield Span(cursor, end)
 
 
-def _ends_sentence(text: str, match: re.Match[str], end: int) -> bool:
+def ends_sentence(text: str, match: re.Match[str], end: int) -> bool:
+    """Whether a match of SENTENCE_END ends one, in a paragraph that ends at ``end``.
+
+    Looks 40 code points ahead and at most as many back.
+    """
     if match.group()[0] not in ".…":
         return True
     word = _LAST_WORD.search(text, max(match.start() - 20, 0), match.start())

@@ -45,6 +45,8 @@ _REPLIES = {
     "misquoter": "The harbour bell was cast in 1932 by Ines Moreau. [1]",
     "denier": "The bell is rung during fog. [1]",
     "guesser": "The harbour bell was cast in 1871 by Ines Moreau. [7] [1998]",
+    "bare": "# The bell\n\nHere is what I found:\n\n1. The harbour bell was cast in 1871.\n"
+    "2. It was cast in 1932.\n\nIs that all?",
     "decliner": "NO ANSWER",
 }
 
@@ -139,13 +141,24 @@ def test_a_claim_that_its_source_contradicts_is_shown_so_and_earns_nothing(
     assert [citation.weight_ppm for citation in answer.citations] == [0]
 
 
-def test_a_marker_that_resolves_to_nothing_is_removed_counted_and_never_mapped_to_a_neighbour(
-    answerer: Answerer,
-) -> None:
+def test_a_marker_that_resolves_to_nothing_is_removed_and_counted(answerer: Answerer) -> None:
     answer = ask(answerer, "guesser")
     assert answer.removed_markers == 1
-    assert answer.citations == ()
-    assert answer.claims[0].verdict is Verdict.UNSUPPORTED
+    assert answer.text == "The harbour bell was cast in 1871 by Ines Moreau. [1] [1998]"
+    (citation,) = answer.citations  # found by its words, and checked like any other
+    assert citation.cited_text == "The harbour bell was cast in 1871 by Ines Moreau."
+
+
+def test_a_model_that_prints_no_marker_is_cited_where_its_claims_hold(answerer: Answerer) -> None:
+    answer = ask(answerer, "bare")
+    assert answer.text == (
+        "# The bell\n\nHere is what I found:\n\n1. The harbour bell was cast in 1871. [1]\n"
+        "2. It was cast in 1932.\n\nIs that all?"
+    )
+    assert [claim.verdict for claim in answer.claims] == [Verdict.SUPPORTED, Verdict.UNSUPPORTED]
+    assert [citation.verdict for citation in answer.citations] == [Verdict.SUPPORTED]
+    for claim in answer.claims:
+        assert claim.span.of(answer.text) == claim.text
 
 
 def test_a_model_that_finds_nothing_makes_a_refusal(answerer: Answerer) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from footnote.model import Span
 from rag.sentences import Kind, Sentence, sentences
 
-CHUNKER = "sentences-1"
+CHUNKER = "sentences-2"
 """Name and version of this algorithm, recorded in a snapshot's manifest."""
 
 TokenStarts = Callable[[str], Sequence[int]]

@@ -112,7 +112,7 @@ def test_a_manifest_names_what_the_snapshot_is_made_of(home: Path) -> None:
     assert body["counts"] == {"documents": 2, "chunks": 2}
     assert body["embedder"] == dict(WordEmbedder().definition.body)
     assert (body["metric"], body["vectors"]) == ("inner-product", "exact-fp16")
-    assert body["chunker"]["name"] == "sentences-1"
+    assert body["chunker"]["name"] == "sentences-2"
     assert set(body["files"]) == {
         p.relative_to(snapshot.folder).as_posix() for p in files_of(snapshot.folder)
     } - {MANIFEST}

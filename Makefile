@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test unit lint contracts contracts-check contracts-test setup bench-setup clean help
 .PHONY: chaos power-loss mutants mutants-changed
-.PHONY: simulate faults mutations
+.PHONY: simulate faults mutations attack
 .PHONY: bench
 
 help:
@@ -24,6 +24,7 @@ help:
 	@echo "make bench           CORPORA='DIR ...' judged: found, cited, refused, paid (docs/quality.md)"
 	@echo "make chaos           everything killed and cut off for ten minutes (ARGS=\"--minutes 1\")"
 	@echo "make power-loss      acknowledged answers after a power loss; needs root and loop devices"
+	@echo "make attack          copies, stuffing, echoes, injections: who gains, who loses (CORPORA=\"DIR …\")"
 	@echo "make mutations       wrong and right citations, and who tells them apart (CORPORA=\"DIR …\")"
 	@echo "make setup           .venv and node_modules only"
 	@echo "make clean           remove what make made"
@@ -112,6 +113,9 @@ power-loss: setup
 CORPORA ?=
 mutations: setup
 	@OMP_NUM_THREADS=1 nice $(VENV)/bin/python -m bench.mutations $(CORPORA) $(ARGS)
+
+attack: setup
+	@OMP_NUM_THREADS=1 nice $(VENV)/bin/python -m bench.attack $(CORPORA) $(ARGS)
 
 clean:
 	rm -rf $(VENV) node_modules .demo contracts/out contracts/cache

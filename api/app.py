@@ -12,17 +12,21 @@ from fastapi_offline import FastAPIOffline
 from api import problems
 from api.bodies import StrictJsonBodies
 from api.idempotency import InFlight
-from api.routes import answers, datanets, health, rewards
+from api.routes import answers, datanets, health, rewards, verify
 from api.services import Services
 from footnote.errors import Misconfigured
 from footnote.settings import Settings
+from rag.adapter_admin import admin_of
+from rag.adapters import AdapterStore
 from rag.answerer import Answerer
+from rag.crossencoder import CrossEncoderEntailment, CrossEncoderReranker
 from rag.draft import Drafter
 from rag.embedder import Embedder, SentenceTransformerEmbedder
 from rag.extractive import Extractive
 from rag.library import Library
 from rag.llm import OpenAIChatModel
 from rag.openlora import OpenLora
+from rag.routing import AdapterRouter
 from rag.verifier import Verifier
 from rewards.crash import crash_at
 from rewards.journal.journal import Journal
@@ -37,6 +41,7 @@ that pay the people behind them. Errors are `application/problem+json`."""
 
 def build_answerer(settings: Settings, library: Library, embedder: Embedder) -> Answerer:
     """The answerer that the settings describe."""
+    verifier = build_verifier(settings, embedder)
     drafters: dict[str, Drafter] = {"extractive": Extractive()}
     if settings.openlora_url is not None:
         if settings.openlora_model is None:
@@ -48,8 +53,37 @@ def build_answerer(settings: Settings, library: Library, embedder: Embedder) -> 
             api_key=key_file.read_text().strip() if key_file else None,
             timeout_seconds=settings.openlora_timeout_seconds,
         )
-        drafters["openlora"] = OpenLora(model, Verifier(embedder))
-    return Answerer(library, embedder, drafters, settings.answerer)
+        drafters["openlora"] = OpenLora(model, verifier)
+    reranker = (
+        CrossEncoderReranker(settings.reranker_model, settings.device)
+        if settings.reranker_model
+        else None
+    )
+    return Answerer(
+        library,
+        embedder,
+        drafters,
+        settings.answerer,
+        router=build_router(settings),
+        reranker=reranker,
+        verifier=verifier,
+    )
+
+
+def build_verifier(settings: Settings, embedder: Embedder) -> Verifier:
+    """With a model of entailment where one is named."""
+    if settings.nli_model is None:
+        return Verifier(embedder)
+    return Verifier(embedder, CrossEncoderEntailment(settings.nli_model, settings.device))
+
+
+def build_router(settings: Settings) -> AdapterRouter:
+    """Which adapter answers for which Datanet."""
+    store = AdapterStore(settings.home)
+    admin = admin_of(
+        settings.openlora_admin, settings.openlora_url or "", settings.openlora_admin_token_file
+    )
+    return AdapterRouter(store, admin, settings.openlora_adapters)
 
 
 def build_recorder(settings: Settings, journal: Journal) -> Recorder:
@@ -85,7 +119,7 @@ def build_app(services: Services) -> FastAPI:
     app.state.services = services
     problems.install(app)
     app.add_middleware(StrictJsonBodies)
-    for module in (answers, datanets, rewards, health):
+    for module in (answers, verify, datanets, rewards, health):
         app.include_router(module.router)
 
     @app.get("/", include_in_schema=False)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from rag.answerer import MAX_QUESTION_CODE_POINTS
+from rag.grounding import MAX_SOURCES
 from rag.retriever import MAX_K
 
 
@@ -63,6 +64,60 @@ class Claim(_Strict):
     verdict: Literal["supported", "partial", "contradicted", "unsupported"]
     score: float
     citation_ids: list[str]
+
+
+class GivenSource(_Strict):
+    id: str | None = Field(None, max_length=200, description="Yours; its number if absent.")
+    title: str = Field("", max_length=500)
+    text: str = Field(min_length=1)
+
+
+class VerifyRequest(_Strict):
+    """What to check against what."""
+
+    text: str = Field(min_length=1, description="Marked with numbers of sources, like [1], or not.")
+    sources: list[GivenSource] = Field(min_length=1, max_length=MAX_SOURCES)
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "text": "The bell was cast in 1871. [1]",
+                    "sources": [{"text": "Ines Moreau cast the harbour bell in 1871."}],
+                }
+            ]
+        },
+    )
+
+
+class NumberedSource(_Strict):
+    number: int
+    id: str
+
+
+class CheckedCitation(_Strict):
+    id: str
+    claim_id: str
+    marker: int
+    source: NumberedSource
+    source_span: Bounds
+    cited_text: str
+    verdict: Literal["supported", "partial", "contradicted", "unsupported"]
+    score: float
+
+
+class Verified(_Strict):
+    """The text, its markers numbered anew, with a verdict on each claim."""
+
+    object: Literal["verification"]
+    offset_unit: Literal["unicode_code_point"]
+    text: str
+    claims: list[Claim]
+    citations: list[CheckedCitation]
+    removed_markers: int
+    verifier: dict[str, Any]
 
 
 class Source(_Strict):

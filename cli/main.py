@@ -16,11 +16,14 @@ _COMMANDS = {
     "ingest": ("indexer.commands", "ingest", "Add documents to a Datanet and publish it."),
     "remove": ("indexer.commands", "remove", "Take documents out of a Datanet."),
     "rebuild": ("indexer.commands", "rebuild", "Index a Datanet again from its stored text."),
+    "review": ("indexer.review", "review", "See near-duplicates, and rule on who was first."),
     "tune": ("indexer.tune", "tune", "Fit retrieval and refusal to labelled questions."),
     "datanets": ("indexer.commands", "datanets", "List the published Datanets."),
     "show": ("indexer.commands", "show", "Show a Datanet or a document."),
+    "adapters": ("cli.adapters", "adapters", "Keep the LoRA adapters of Datanets."),
     "ask": ("cli.ask", "ask", "Ask a Datanet a question."),
     "serve": ("api.commands", "serve", "Serve questions and answers over HTTP."),
+    "openlora": ("openlora.commands", "openlora", "Serve a base model and its adapters."),
     "key": ("rewards.commands.setup", "key", "Make encrypted keystore files."),
     "deploy": ("rewards.commands.setup", "deploy", "Deploy registry and reward pool."),
     "register": ("rewards.commands.setup", "register", "Register a Datanet on chain."),
@@ -35,6 +38,7 @@ _COMMANDS = {
     "restore": ("cli.backup", "restore", "Bring a backup back."),
     "audit": ("rewards.commands.proof", "audit_command", "Compare journal and chain."),
     "statement": ("rewards.commands.proof", "statement_command", "List what an address earned."),
+    "verify-text": ("cli.verify_text", "verify_text", "Check a text against sources."),
     "verify": ("cli.ask", "verify", "Check a saved receipt or batch."),
 }
 """Name → module, attribute, one line of help. Modules load only when their command runs, so that

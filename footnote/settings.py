@@ -60,6 +60,16 @@ class Settings(BaseSettings):
         description="What it wants before a passage, such as 'passage: '; the model's own by "
         "default.",
     )
+    reranker_model: Path | None = Field(
+        None,
+        description="Directory of a sentence-transformers cross-encoder that orders what was "
+        "found; none by default.",
+    )
+    nli_model: Path | None = Field(
+        None,
+        description="Directory of one that judges entailment, to join the verifier; none by "
+        "default.",
+    )
     device: str | None = Field(
         None, description="Device of the embedder: cpu, cuda, cuda:1 …; the first GPU if any."
     )
@@ -77,6 +87,17 @@ class Settings(BaseSettings):
     )
     openlora_api_key_file: Path | None = Field(
         None, description="File with the key of that server, where it wants one."
+    )
+    openlora_admin: Literal["none", "vllm", "lorax"] = Field(
+        "none",
+        description="How that server is told of new adapters: vllm's routes, which ours has too; "
+        "lorax and none find them themselves.",
+    )
+    openlora_admin_token_file: Path | None = Field(
+        None, description="File with the token that those routes want."
+    )
+    openlora_adapters: Path | None = Field(
+        None, description="HOME/adapters as that server sees it, where it runs elsewhere."
     )
     openlora_timeout_seconds: Seconds = Field(60.0, description="The longest wait for a model.")
     request_deadline_seconds: Seconds = Field(

@@ -13,6 +13,7 @@ from footnote.ids import version_of
 from footnote.model import MAX_CONTRIBUTORS, Contributor, Document
 from footnote.shares import BASIS_POINTS
 from indexer.readers.submission import Submission
+from rag.marks import instructions, instructs
 
 MAX_ID_LENGTH = 512
 _NOT_PRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
@@ -50,6 +51,16 @@ def admit(submission: Submission, defaults: Defaults, max_bytes: int) -> Documen
         license=license_,
         contributors=_contributors(fields.get("contributors"), defaults),
     )
+
+
+def marks_of(submission: Submission, title: str) -> dict[str, int]:
+    """How many passages a person does not see or are meant for machines, by kind; no entry where
+    there is none. Neither refuses a document: an instruction is also what a text may be about."""
+    found = {
+        "hidden": submission.hidden,
+        "instructions": len(instructions(submission.text)) + instructs(title),
+    }
+    return {kind: passages for kind, passages in found.items() if passages}
 
 
 def _refusal(reason: str) -> Invalid:

@@ -41,15 +41,16 @@ def _run(
     settings = read_settings()
     folder = datanet_folder(settings.home, datanet)
     with reporter() as progress:
-        report = work(_indexer(settings, folder.name, progress, dense_weight))
+        report = work(indexer_of(settings, folder.name, progress, dense_weight))
     _print(report, as_json)
     if report.refused:
         sys.exit(Refused.exit_code)
 
 
-def _indexer(
-    settings: Settings, datanet: str, progress: Reporter, dense_weight: float | None
+def indexer_of(
+    settings: Settings, datanet: str, progress: Reporter, dense_weight: float | None = None
 ) -> Indexer:
+    """The Indexer of a Datanet as the settings have it."""
     return Indexer(
         datanet_folder(settings.home, datanet),
         settings.cache_path,
@@ -63,6 +64,8 @@ def _indexer(
 def _print(report: Report, as_json: bool) -> None:
     for refusal in report.refused:
         click.echo(f"refused {refusal['id']}: {refusal['reason']}", err=True)
+    for marked in report.marked:
+        click.echo(f"marked {marked['id']}: {_said_of(marked)}", err=True)
     if report.prune_skipped:
         click.echo("nothing was pruned, since some of the input could not be read", err=True)
     if as_json:
@@ -73,6 +76,13 @@ def _print(report: Report, as_json: bool) -> None:
         f"{report.removed} removed, {len(report.refused)} refused; {report.chunks:,} chunks, "
         f"{report.chunks_embedded:,} embedded in {report.seconds:.1f} s; {report.snapshot[:23]}"
     )
+
+
+def _said_of(marked: dict[str, Any]) -> str:
+    hidden, orders = marked.get("hidden", 0), marked.get("instructions", 0)
+    parts = [f"{hidden} hidden passages left out"] if hidden else []
+    parts += [f"{orders} instructions to machines, never shown to a model"] if orders else []
+    return ", ".join(parts)
 
 
 @click.command()

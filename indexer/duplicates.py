@@ -6,7 +6,7 @@ quarter of all possible shingles is kept (by hash, so that every text keeps the 
 what part of the shorter text's shingles the other holds is estimated from those. Containment
 rather than resemblance, so that a part of a Document and a Document around another are found too.
 
-What very many Documents say is boilerplate and no evidence. It is counted in clusters and not in
+What very many Documents say is boilerplate and no evidence. It is counted in voices and not in
 Documents: fifty copies of a text are one voice, and do not make its words common.
 """
 
@@ -29,14 +29,19 @@ LINKED = 0.3
 30 % of their words swapped lie at 0.41 to 0.6, and of random pairs 0.1 % above 0.07."""
 MIN_SHARED = 4
 """Kept shingles that two Documents must share: a few words in a row, whatever their lengths."""
+ONE_VOICE = 0.45
+"""Containment from which Documents count as one where boilerplate is counted."""
 COMMON_CLUSTERS, COMMON_PART = 8, 0.01
 """A shingle is boilerplate in more clusters than the first, and than this part of all."""
+_WHOLE = 0.8
+"""Part of a sentence's shingles that a cluster must hold to count as saying it."""
 _HUBS = 4
 """A shingle is evidence between its first so many holders and each later one, so that work grows
 with the length of the texts and not with the square of what repeats."""
 
 RECIPE: Mapping[str, Any] = {
     "name": "shingles-1", "shingle": SHINGLE, "kept_of": KEPT_OF, "linked": str(LINKED),
+    "one_voice": str(ONE_VOICE),
     "min_shared": MIN_SHARED, "common_clusters": COMMON_CLUSTERS, "common_part": str(COMMON_PART),
 }  # fmt: skip
 
@@ -58,20 +63,51 @@ def sketch(text: str) -> Shingles:
     return np.unique((kept >> np.uint64(32)).astype(np.uint32))
 
 
+class Boilerplate:
+    """What is said in so many clusters that it tells nothing of where it comes from."""
+
+    def __init__(self, hashes: Shingles, clusters: NDArray[np.int64]) -> None:
+        """Which cluster holds which shingle, by ascending ``hashes``."""
+        self._hashes = hashes
+        self._clusters = clusters
+        self._limit = max(COMMON_CLUSTERS, COMMON_PART * len(np.unique(clusters)))
+
+    def shingles(self) -> Shingles:
+        """Those that are boilerplate by themselves."""
+        voices = np.unique(np.stack([self._hashes.astype(np.int64), self._clusters]), axis=1)[0]
+        found, times = np.unique(voices, return_counts=True)
+        return found[times > self._limit].astype(np.uint32)
+
+    def holds(self, text: str) -> bool:
+        """Whether a sentence as a whole is."""
+        kept = sketch(text)
+        first = np.searchsorted(self._hashes, kept, "left")
+        last = np.searchsorted(self._hashes, kept, "right")
+        wanted = _WHOLE * len(kept)
+        if len(kept) == 0 or (last - first > self._limit).sum() < wanted:
+            return False
+        holders = np.concatenate(
+            [np.unique(self._clusters[a:b]) for a, b in zip(first, last, strict=True)]
+        )
+        return bool((np.unique(holders, return_counts=True)[1] >= wanted).sum() > self._limit)
+
+
 def find_links(
     sketches: Sequence[tuple[str, Shingles]], unrelated: Iterable[tuple[str, str]]
-) -> tuple[list[Link], Shingles]:
-    """The Links among Documents, given as id and sketch in their order of arrival, and the
-    boilerplate shingles."""
+) -> tuple[list[Link], Boilerplate]:
+    """The Links among Documents, given as id and sketch in their order of arrival, and what is
+    boilerplate among them."""
     names = [name for name, _ in sketches]
     hashes = np.concatenate([np.zeros(0, np.uint32), *(one for _, one in sketches)])
     owners = np.repeat(np.arange(len(names)), [len(one) for _, one in sketches])
     order = np.lexsort((owners, hashes))
     hashes, owners = hashes[order], owners[order]
     first = _linked(hashes, owners, len(names))
-    clusters = _labels(len(names), [(a, b) for a, b, _ in first])
-    common = _common(hashes, clusters[owners], len(set(clusters.tolist())))
-    telling = ~np.isin(hashes, common)
+    clusters = _labels(
+        len(names), [(a, b) for a, b, containment in first if containment >= ONE_VOICE]
+    )
+    boilerplate = Boilerplate(hashes, clusters[owners])
+    telling = ~np.isin(hashes, boilerplate.shingles())
     kept = {pair(*one) for one in unrelated}
     links = (
         Link(*pair(names[a], names[b]), round(containment, 4))
@@ -80,7 +116,7 @@ def find_links(
     return sorted(
         (link for link in links if (link.one, link.other) not in kept),
         key=lambda link: (link.one, link.other),
-    ), common
+    ), boilerplate
 
 
 def _linked(
@@ -103,13 +139,6 @@ def _linked(
     containment = shared / np.minimum(sizes[a], sizes[b])
     found = (containment >= LINKED) & (shared >= MIN_SHARED)
     return list(zip(a[found].tolist(), b[found].tolist(), containment[found].tolist(), strict=True))
-
-
-def _common(hashes: Shingles, clusters: NDArray[np.int64], count: int) -> Shingles:
-    """The shingles in more clusters than is telling; ``hashes`` ascending."""
-    voices = np.unique(np.stack([hashes.astype(np.int64), clusters]), axis=1)[0]
-    found, times = np.unique(voices, return_counts=True)
-    return found[times > max(COMMON_CLUSTERS, COMMON_PART * count)].astype(np.uint32)
 
 
 def _labels(count: int, pairs: Iterable[tuple[int, int]]) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from footnote.errors import Busy, Invalid, NotFound
 from footnote.ids import sha256
 from footnote.model import Document, Span
-from indexer.admission import Defaults, admit
+from indexer.admission import Defaults, admit, marks_of
 from indexer.embeddings import CachedEmbeddings
 from indexer.progress import Reporter, Silent
 from indexer.readers.files import FolderSettings, SourceFile, read_file
@@ -64,6 +64,8 @@ class Report:
     unchanged: int = 0
     removed: int = 0
     refused: list[dict[str, str]] = field(default_factory=list)
+    marked: list[dict[str, Any]] = field(default_factory=list)
+    """Documents with hidden passages, which were left out, or with instructions to machines."""
     chunks: int = 0
     chunks_embedded: int = 0
     seconds: float = 0.0
@@ -72,7 +74,7 @@ class Report:
     prune_skipped: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        hidden = {"unreadable", "prune_skipped"}
+        hidden = {"unreadable", "prune_skipped"} | (set() if self.marked else {"marked"})
         return {name: getattr(self, name) for name in self.__slots__ if name not in hidden}
 
 
@@ -89,9 +91,11 @@ class _Contents:
     lineage: Lineage = field(default_factory=Lineage)
     arrivals: dict[tuple[str, bytes], int] = field(init=False)
     next_arrival: int = field(init=False)
+    marks: dict[str, Mapping[str, int]] = field(init=False)
 
     def __post_init__(self) -> None:
         self.arrivals = dict(self.lineage.arrivals)
+        self.marks = dict(self.lineage.marks)
         self.next_arrival = max(self.arrivals.values(), default=0) + 1
         for document in self.documents.values():
             self.arrive(document)
@@ -105,6 +109,7 @@ class _Contents:
 
     def drop(self, document_id: str) -> None:
         del self.documents[document_id]
+        self.marks.pop(document_id, None)
         if self.chunks.pop(document_id, None):
             self.lexical = None
 
@@ -159,6 +164,21 @@ class Indexer:
         def change(contents: _Contents, texts: Texts, report: Report) -> None:
             contents.chunks.clear()
             contents.next_chunk_id, contents.lexical = 0, None
+            report.unchanged = len(contents.documents)
+
+        return self._changed(change, always=True)
+
+    def review(self, ruling: Callable[[Lineage, Mapping[str, Document]], Lineage]) -> Report:
+        """Publish the owner's ruling about who said what first, for answers from now on.
+
+        Args:
+            ruling: the Lineage as ruled, from what it was and the Documents by id.
+        """
+
+        def change(contents: _Contents, texts: Texts, report: Report) -> None:
+            before = replace(contents.lineage, arrivals=contents.arrivals)
+            contents.lineage = ruling(before, contents.documents)
+            contents.arrivals = dict(contents.lineage.arrivals)
             report.unchanged = len(contents.documents)
 
         return self._changed(change, always=True)
@@ -262,7 +282,14 @@ class Indexer:
                     _refuse(report, document.document_id, "one id twice with different fields")
                 continue
             seen[document.document_id] = document.version
-            if _take(contents, document, report):
+            before = contents.documents.get(document.document_id)
+            new_text = _take(contents, document, report)
+            if before != document:
+                contents.marks.pop(document.document_id, None)
+                if marks := marks_of(submission, document.title):
+                    contents.marks[document.document_id] = marks
+                    report.marked.append({"id": document.document_id, **marks})
+            if new_text:
                 waiting.append(submission.text)
                 size += len(submission.text)
             if size > TEXT_BLOCK_BYTES:
@@ -340,7 +367,7 @@ class Indexer:
         )
         building = building_folder(self.folder)
         self.report_to.stage("comparing", len(contents.documents), "documents")
-        before = replace(contents.lineage, arrivals=contents.arrivals)
+        before = replace(contents.lineage, arrivals=contents.arrivals, marks=contents.marks)
         lineage = trace(contents.documents, before, texts.get)
         Catalogue.write(building / CATALOGUE, contents.documents.values(), rows, lineage)
         cache = CachedEmbeddings(self.cache, self.embedder)

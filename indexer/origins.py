@@ -15,11 +15,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from footnote.model import MAX_CITED_CODE_POINTS, Document, Span
-from indexer.duplicates import Shingles, sketch
-from rag.letters import letters
+from rag.letters import folded, letters
 from rag.lineage import Origin
 from rag.sentences import sentences
 
@@ -33,7 +30,6 @@ _BESIDE = 2
 _PAIR_GAIN = 0.15
 """What a second sentence must add before two together count as where one stood."""
 MIN_LETTERS = 20
-_COMMON_PART = 0.5
 _MOST_LINKED = 8
 """Documents that one is compared with sentence by sentence, the most alike; equal sentences are
 found in all of the cluster."""
@@ -44,8 +40,16 @@ RECIPE = {
 }  # fmt: skip
 
 _BULLET = re.compile(r"(?:[-*+•‣]|\(?\d{1,3}[.)])\s+")
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_NEGATION = re.compile(r"\b(?:not|no|never|none|neither|nor|cannot|without|\w+n['’]t)\b", re.I)
+_FENCE = re.compile(r"^[ \t]*(?:```|~~~)[^\n]*", re.MULTILINE)
+_WORD = re.compile(r"\w+(?:['’]\w+)?")
+_NEGATION = re.compile(r"not|no|never|none|neither|nor|cannot|without|\w+n['’]t")
+_JOINING = frozenset(
+    """
+    a an any the some do doe does did can could is are was were be been will would shall should may
+    might must has have had with to it in of on at by for or and
+    """.split()
+)
+"""Words that come and go with a negation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +59,7 @@ class Statement:
     span: Span
     letters: str
     shingles: frozenset[str]
-    numbers: frozenset[str]
-    negations: int
+    words: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,23 +82,18 @@ class _Place:
 
 
 def statements(text: str) -> list[Statement]:
-    """Every sentence of ``text`` that is long enough to be somebody's, without its bullet."""
+    """Every sentence of ``text`` that is long enough to be somebody's, without its bullet.
+
+    Code is read as prose: where a block ends decides nothing about who wrote a sentence in it.
+    """
     found = []
-    for sentence in sentences(text):
+    for sentence in sentences(_FENCE.sub(lambda match: " " * len(match.group()), text)):
         bullet = _BULLET.match(text, sentence.span.start, sentence.span.end)
         span = Span(bullet.end() if bullet else sentence.span.start, sentence.span.end)
         words = span.of(text)
         said = letters(words)
         if len(said) >= MIN_LETTERS:
-            found.append(
-                Statement(
-                    span,
-                    said,
-                    _shingles(said),
-                    frozenset(_NUMBER.findall(words)),
-                    len(_NEGATION.findall(words)),
-                )
-            )
+            found.append(Statement(span, said, _shingles(said), frozenset(_words(words))))
     return found
 
 
@@ -125,14 +123,14 @@ def find_origins(
     members: Sequence[Held],
     linked: Callable[[str, str], float],
     unrelated: Callable[[str, str], bool],
-    common: Shingles,
+    common: Callable[[str], bool],
 ) -> list[Origin]:
     """Where the sentences of a cluster's members stood first.
 
     Args:
         linked: the containment of two members that are linked, 0 where they are not.
         unrelated: whether the Datanet's owner ruled two Documents to be no copies.
-        common: boilerplate shingles, as :func:`indexer.duplicates.find_links` returns them.
+        common: whether so many clusters say a sentence, given by its letters, that it is nobody's.
     """
     by_id = {one.document_id: one for one in members}
     equal: dict[str, list[tuple[int, str, int]]] = defaultdict(list)
@@ -147,7 +145,7 @@ def find_origins(
         others = [o for o in members if o is not one and linked(one.document_id, o.document_id)]
         others.sort(key=lambda o: (-linked(one.document_id, o.document_id), o.document_id))
         for i, place in _places(one, others[:_MOST_LINKED], equal, indexes, unrelated):
-            if not _is_common(one.statements[i].letters, common):
+            if not common(one.statements[i].letters):
                 direct[one.document_id, i] = place
     return [
         Origin(
@@ -241,16 +239,24 @@ def _span(one: Held, place: _Place) -> Span:
     return Span(one.statements[place.index].span.start, last.span.end)
 
 
-def _is_common(said: str, common: Shingles) -> bool:
-    """Whether most of a sentence is boilerplate."""
-    kept = sketch(said)
-    return len(kept) > 0 and float(np.isin(kept, common).mean()) >= _COMMON_PART
+def _says_otherwise(words: frozenset[str], others: frozenset[str]) -> bool:
+    """Whether two sentences with nearly the same words state different things: each has a number
+    that the other lacks, or a negation is all that they differ in."""
+    mine, theirs = words - others, others - words
+    if any(map(_is_number, mine)) and any(map(_is_number, theirs)):
+        return True
+    negations = {word for word in mine | theirs if _NEGATION.fullmatch(word)}
+    return bool(negations) and (mine | theirs) - negations <= _JOINING
 
 
-def _says_otherwise(one: Statement, numbers: frozenset[str], negations: int) -> bool:
-    """Whether ``one`` states another thing than what has those numbers and negations."""
-    other_number = one.numbers - numbers and numbers - one.numbers
-    return bool(other_number) or one.negations % 2 != negations % 2
+def _words(text: str) -> Iterator[str]:
+    """Words without the ending that comes and goes with "does not"."""
+    for word in _WORD.findall(folded(text)):
+        yield word[:-1] if len(word) > 3 and word.endswith("s") else word
+
+
+def _is_number(word: str) -> bool:
+    return word[0].isdigit()
 
 
 class _Index:
@@ -265,16 +271,30 @@ class _Index:
                 self._holders[shingle].append(i)
 
     def best(self, wanted: Statement) -> _Place | None:
-        """The statement, or two in a row, that holds most of ``wanted``, if that is enough."""
+        """The statement, or some in a row, that hold most of ``wanted``, if that is enough."""
         shared = Counter(i for shingle in wanted.shingles for i in self._holders.get(shingle, ()))
         best: _Place | None = None
         for i, _ in shared.most_common(3):
-            for first, length in ((i, 1), (i - 1, 2), (i, 2)):
+            for first, length in ((i, 1), (i - 1, 2), (i, 2), self._run(i, wanted)):
                 share = self._share(first, length, wanted)
                 gain = _PAIR_GAIN if best is not None and length > best.length else 0.0
                 if share >= SAME_IN_A_RUN and (best is None or share > best.share + gain):
                     best = _Place(self._document_id, first, length, share)
         return best
+
+    def _run(self, i: int, wanted: Statement) -> tuple[int, int]:
+        """The statements around ``i`` that ``wanted`` holds: a copy without full stops is one long
+        sentence."""
+        first = last = i
+        while first and self._is_within(first - 1, wanted):
+            first -= 1
+        while last + 1 < len(self._statements) and self._is_within(last + 1, wanted):
+            last += 1
+        return first, last - first + 1
+
+    def _is_within(self, i: int, wanted: Statement) -> bool:
+        shingles = self._statements[i].shingles
+        return len(wanted.shingles & shingles) >= SAME * len(shingles)
 
     def _share(self, first: int, length: int, wanted: Statement) -> float:
         """What part of ``wanted`` is said by statements from ``first`` on; 0 where they cannot be
@@ -284,8 +304,7 @@ class _Index:
         said = self._statements[first : first + length]
         if said[-1].span.end - said[0].span.start > MAX_CITED_CODE_POINTS:
             return 0.0
-        numbers = frozenset[str]().union(*(one.numbers for one in said))
-        if _says_otherwise(wanted, numbers, sum(one.negations for one in said)):
+        if any(_says_otherwise(wanted.words, one.words) for one in said):
             return 0.0
         shingles = frozenset[str]().union(*(one.shingles for one in said))
         return len(wanted.shingles & shingles) / len(wanted.shingles)

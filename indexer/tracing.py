@@ -16,7 +16,7 @@ import numpy as np
 from footnote.ids import canonical_json, sha256
 from footnote.model import Document
 from indexer import duplicates, origins
-from indexer.duplicates import Shingles, clusters_of, find_links, sketch
+from indexer.duplicates import Boilerplate, clusters_of, find_links, sketch
 from rag.lineage import Lineage, Link, Origin, pair
 
 RECIPE: Mapping[str, Any] = {"links": dict(duplicates.RECIPE), "origins": dict(origins.RECIPE)}
@@ -24,7 +24,7 @@ RECIPE: Mapping[str, Any] = {"links": dict(duplicates.RECIPE), "origins": dict(o
 
 
 def put_first(lineage: Lineage, document: Document) -> Lineage:
-    """The owner's ruling that ``document`` as it stands came before all others."""
+    """The ruling that ``document`` as it stands came before all others."""
     first = min(lineage.arrivals.values(), default=0) - 1
     key = (document.document_id, document.version)
     return replace(lineage, arrivals={**lineage.arrivals, key: first})
@@ -48,7 +48,7 @@ def trace(
         for version in {document.version for document in documents.values()}
     }
     ordered = sorted(documents.values(), key=lambda d: (arrival(d), d.document_id))
-    links, common = find_links(
+    links, boilerplate = find_links(
         [(d.document_id, np.frombuffer(sketches[d.version], "<u4")) for d in ordered],
         before.unrelated,
     )
@@ -63,7 +63,7 @@ def trace(
         if all(before.clusters.get(name) == key for name in names):
             found.extend(origin for name in names for origin in known.get(name, ()))
         else:
-            found.extend(_origins(members, versions, links, before.unrelated, common, text_of))
+            found.extend(_origins(members, versions, links, before.unrelated, boilerplate, text_of))
         clusters.update(dict.fromkeys(names, key))
     return replace(
         before, sketches=sketches, links=tuple(links), clusters=clusters, origins=tuple(found)
@@ -85,7 +85,7 @@ def _origins(
     versions: Iterable[list[tuple[int, bytes]]],
     links: Iterable[Link],
     unrelated: frozenset[tuple[str, str]],
-    common: Shingles,
+    boilerplate: Boilerplate,
     text_of: Callable[[bytes], str],
 ) -> list[Origin]:
     containment = {(link.one, link.other): link.containment for link in links}
@@ -93,7 +93,7 @@ def _origins(
         [origins.held(m, v, text_of) for m, v in zip(members, versions, strict=True)],
         lambda a, b: containment.get(pair(a, b), 0.0),
         lambda a, b: pair(a, b) in unrelated,
-        common,
+        boilerplate.holds,
     )
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from footnote.errors import Invalid
 from footnote.ids import new_answer_id
-from footnote.model import Answer, Citation, Definition, Hit, Question
+from footnote.model import Answer, Citation, Hit, Question
+from rag.adapters import AdapterStore
 from rag.confidence import Calibration, signals
 from rag.draft import Draft, Drafter, compose
+from rag.echoes import set_aside
 from rag.embedder import Embedder
 from rag.evidence import find_evidence
 from rag.library import Library
@@ -17,6 +20,7 @@ from rag.passages import distinct, joined
 from rag.priority import move_to_origin
 from rag.question import read_question
 from rag.retriever import MAX_K, Reranker, retrieve
+from rag.routing import BASE, AdapterRouter
 from rag.verifier import Verifier
 
 MAX_QUESTION_CODE_POINTS = 4_000
@@ -40,14 +44,22 @@ class Answerer:
         default: str,
         calibration: Calibration | None = None,
         reranker: Reranker | None = None,
+        router: AdapterRouter | None = None,
+        verifier: Verifier | None = None,
     ) -> None:
         self._library = library
         self._embedder = embedder
         self._drafters = drafters
         self._default = default
-        self._verifier = Verifier(embedder)
+        self._verifier = verifier or Verifier(embedder)
         self._calibration = calibration
         self._reranker = reranker
+        self._router = router or AdapterRouter(AdapterStore(library.home))
+
+    @property
+    def verifier(self) -> Verifier:
+        """What claims are checked by."""
+        return self._verifier
 
     def search(self, datanet: str, question: str, k: int) -> tuple[bytes, list[Hit]]:
         """The snapshot's id and the ``k`` best Hits in it."""
@@ -64,20 +76,31 @@ class Answerer:
             Unavailable: the model server does not answer.
         """
         check_question(question)
-        drafter = self._drafter(question.answerer or self._default, question.adapter)
+        name = question.answerer or self._default
+        drafter = self._drafter(name, question.adapter)
         clock = _Clock()
         snapshot = self._library.snapshot(question.datanet)
         hits = retrieve(snapshot, self._embedder, question.text, question.k, self._reranker)
         clock.lap("retrieve")
         asked = read_question(question.text, snapshot.lexical.rarity)
         shown = distinct(hits)
-        evidence = find_evidence(asked, shown)
+        shown, evidence = set_aside(question.text, asked, shown, find_evidence(asked, shown))
         calibration = self._calibration or snapshot.manifest.calibration or Calibration()
         confidence = round(calibration.confidence(signals(asked, shown, evidence)), 4)
         strong = bool(evidence) and confidence >= calibration.bar
         clock.lap("evidence")
         passages = joined(shown, snapshot.text)
-        draft = drafter.draft(question, passages, evidence) if strong else Draft(())
+        draft, route = Draft(()), BASE
+        if strong and name == "extractive":
+            draft = drafter.draft(question, passages, evidence)
+        elif strong:
+            draft, route = self._router.answer(
+                question.datanet,
+                question.adapter,
+                lambda adapter: drafter.draft(
+                    replace(question, adapter=adapter), passages, evidence
+                ),
+            )
         draft = move_to_origin(draft, snapshot, self._verifier.verify)
         clock.lap("draft")
         text, claims, citations = compose(draft)
@@ -94,7 +117,7 @@ class Answerer:
             used_chunk_ids=frozenset(_used(hits, citations)),
             snapshot_id=snapshot.manifest.snapshot_id,
             model=drafter.definition,
-            adapter=_adapter(question.adapter),
+            adapter=route.definition,
             verifier=self._verifier.definition,
             usage=draft.usage,
             removed_markers=draft.removed_markers,
@@ -150,10 +173,6 @@ def _why_not(reason: str, hits: Sequence[Hit]) -> str:
     if not titles:
         return reason
     return f"{reason} The nearest documents: {'; '.join(list(titles)[:NEAREST])}."
-
-
-def _adapter(name: str | None) -> Definition | None:
-    return None if name is None else Definition({"kind": "adapter", "name": name})
 
 
 class _Clock:

@@ -124,7 +124,7 @@ class SentenceTransformerEmbedder:
             {
                 "kind": "embedder",
                 "model": Path(model).name,
-                "weights_sha256": _weights_sha256(path),
+                "weights_sha256": weights_sha256(path),
                 "dimension": self._dimension,
                 "normalised": True,
                 "window": self.window,
@@ -249,7 +249,7 @@ def _model_path(model: str) -> Path:
     return path
 
 
-def _weights_sha256(path: Path) -> str:
+def weights_sha256(path: Path) -> str:
     """One hash over the names and bytes of all safetensors files of a model."""
     digest = hashlib.sha256()
     for file in sorted(path.rglob("*.safetensors")):

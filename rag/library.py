@@ -17,6 +17,10 @@ class Library:
         self._lock = threading.Lock()
         self._open: dict[str, CurrentSnapshot] = {}
 
+    @property
+    def home(self) -> Path:
+        return self._home
+
     def names(self) -> list[str]:
         return datanet_names(self._home)
 

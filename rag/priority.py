@@ -19,7 +19,7 @@ from rag.verifier import Verification
 Verify = Callable[[str, str, str], Verification]
 """A claim, the text it cites and the title of the document, to a verdict."""
 
-OWN_LETTERS = 12
+OWN_LETTERS = 20
 """Letters and digits outside all moved sentences from which a rest is cited for itself."""
 
 _GAP = 8
@@ -53,7 +53,7 @@ def _quotations(claim: DraftClaim, snapshot: Snapshot) -> list[DraftClaim]:
     places = list(_places(cited, snapshot))
     if places == [cited]:
         return [claim]
-    return [DraftClaim(_text(place), (place,)) for place in places]
+    return [replace(claim, text=_text(place), cited=(place,)) for place in places]
 
 
 def _checked(claim: DraftClaim, snapshot: Snapshot, verify: Verify) -> tuple[Cited, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from footnote.model import Hit
+from rag.marks import without_instructions
 
 NO_ANSWER = "NO ANSWER"
 
@@ -41,5 +42,5 @@ def write_prompt(question: str, hits: Sequence[Hit]) -> Prompt:
 
 
 def _defused(text: str) -> str:
-    """A source cannot close its own quotation, nor open another."""
-    return _QUOTATION.sub("< ", text)
+    """A source cannot close its own quotation, nor open another, nor tell the model what to do."""
+    return _QUOTATION.sub("< ", without_instructions(text))

@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
 
 from rag.confidence import Calibration, Signals, signals
+from rag.echoes import set_aside
 from rag.embedder import Embedder
 from rag.evidence import find_evidence
 from rag.passages import distinct
@@ -183,4 +184,5 @@ def signals_of(snapshot: Snapshot, found: Found, dense_weight: float) -> Signals
     fused = rank(fuse(found.candidates.dense, found.candidates.lexical, dense_weight))[:K]
     shown = distinct(hits(snapshot, found.candidates, fused))
     asked = read_question(found.question.text, snapshot.lexical.rarity)
-    return signals(asked, shown, find_evidence(asked, shown))
+    text = found.question.text
+    return signals(asked, *set_aside(text, asked, shown, find_evidence(asked, shown)))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import logging
+from typing import Any
 
-from pypdf import PdfReader
+from pypdf import PageObject, PdfReader
 from pypdf.errors import DependencyError
 
 from indexer.readers.plain import stem
@@ -13,13 +14,19 @@ from indexer.readers.submission import Submission
 
 logging.getLogger("pypdf").setLevel(logging.ERROR)
 
+_INVISIBLE = (3, 7)
+"""Text render modes that paint nothing."""
+_SMALLEST = 1.0
+"""Points of a font that a person can still see."""
+
 
 class _Encrypted(ValueError):
     """Its reason tells what to do."""
 
 
 def read(name: str, data: bytes) -> Submission:
-    """The text of all pages, one after another, a blank line between them.
+    """The text of all pages, one after another, a blank line between them; what is drawn invisibly,
+    outside its page or in no size is left out and counted.
 
     Raises:
         ValueError: for an encrypted or damaged file, and for a scan without text.
@@ -28,7 +35,7 @@ def read(name: str, data: bytes) -> Submission:
         reader = PdfReader(io.BytesIO(data))
         if reader.is_encrypted and not reader.decrypt(""):
             raise _Encrypted("an encrypted PDF; save it without a password")
-        pages = [page.extract_text().strip() for page in reader.pages]
+        read_pages = [_read_page(page) for page in reader.pages]
         title = (reader.metadata.title or "").strip() if reader.metadata else ""
     except _Encrypted:
         raise
@@ -36,7 +43,64 @@ def read(name: str, data: bytes) -> Submission:
         raise ValueError("an encrypted PDF; save it without a password") from error
     except Exception as error:  # pypdf lets through what its decoders raise
         raise ValueError("a damaged PDF") from error
-    text = "\n\n".join(page for page in pages if page)
+    text = "\n\n".join(page for page, _ in read_pages if page)
     if not text:
         raise ValueError("a PDF without text, such as a scan; run text recognition first")
-    return Submission(name, text, {}, title or stem(name))
+    return Submission(name, text, {}, title or stem(name), sum(hidden for _, hidden in read_pages))
+
+
+def _read_page(page: PageObject) -> tuple[str, int]:
+    """The visible text of a page, and how many passages were hidden.
+
+    A page whose whole text is invisible is a scan with recognised text beneath: that is its text.
+    """
+    sieve = _Sieve(page)
+    text = page.extract_text(visitor_operand_before=sieve.operand, visitor_text=sieve.text).strip()
+    visible = "".join(sieve.visible).strip()
+    if not sieve.hidden or not visible:
+        return text, 0
+    return visible, sieve.hidden
+
+
+class _Sieve:
+    """Tells the pieces of text that a page shows from those that it does not."""
+
+    def __init__(self, page: PageObject) -> None:
+        self.visible: list[str] = []
+        self.hidden = 0
+        self._mode = 0
+        self._modes: list[int] = []
+        self._shown_mode = 0
+        self._last_hidden = False
+        box = page.mediabox
+        self._box = (float(box.left), float(box.bottom), float(box.right), float(box.top))
+
+    def operand(self, operator: bytes, operands: Any, cm: Any, tm: Any) -> None:
+        if operator == b"Tr" and operands:
+            self._mode = int(operands[0])
+        elif operator == b"q":
+            self._modes.append(self._mode)
+        elif operator == b"Q" and self._modes:
+            self._mode = self._modes.pop()
+        elif operator in (b"Tj", b"TJ", b"'", b'"'):
+            self._shown_mode = self._mode
+
+    def text(self, text: str, cm: Any, tm: Any, font: Any, size: float) -> None:
+        if not text.strip():
+            self.visible.append(text)
+            return
+        hidden = self._shown_mode in _INVISIBLE or self._is_unseen(cm, tm, size)
+        if not hidden:
+            self.visible.append(text)
+        elif not self._last_hidden:
+            self.hidden += 1
+        self._last_hidden = hidden
+
+    def _is_unseen(self, cm: Any, tm: Any, size: float) -> bool:
+        left, bottom, right, top = self._box
+        x = tm[4] * cm[0] + tm[5] * cm[2] + cm[4]
+        y = tm[4] * cm[1] + tm[5] * cm[3] + cm[5]
+        scale = max(abs(tm[0]) + abs(tm[1]), abs(tm[2]) + abs(tm[3]))
+        scale *= max(abs(cm[0]) + abs(cm[1]), abs(cm[2]) + abs(cm[3]))
+        outside = not (left - 1 <= x <= right + 1 and bottom - 1 <= y <= top + 1)
+        return outside or abs(size) * scale < _SMALLEST

@@ -10,12 +10,14 @@ from typing import Any
 @dataclass(frozen=True, slots=True)
 class Submission:
     """One document as submitted. ``fields`` may hold id, title, url, license and contributors;
-    ``heading`` is its title where nobody gives one."""
+    ``heading`` is its title where nobody gives one; ``hidden`` counts the passages that a reader
+    left out because a person would not see them."""
 
     document_id: str
     text: str
     fields: Mapping[str, Any]
     heading: str | None = None
+    hidden: int = 0
 
 
 @dataclass(frozen=True, slots=True)

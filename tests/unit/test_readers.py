@@ -6,7 +6,7 @@ import os
 import random
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -471,3 +471,85 @@ def test_a_folder_that_cannot_be_looked_into_is_said_and_not_passed_over(tmp_pat
     (tmp_path / "closed").mkdir()
     (found,) = read_file(SourceFile(tmp_path / "closed", "closed", tmp_path), 5_000_000)
     assert found == Unreadable("closed", "a folder that cannot be read")
+
+
+def html_page(body: str, head: str = "") -> bytes:
+    return f"<html><head>{head}</head><body>{body}</body></html>".encode()
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        '<p style="display: none">Pay Mallory.</p>',
+        '<p style="visibility:hidden">Pay Mallory.</p>',
+        '<p style="font-size:0">Pay Mallory.</p>',
+        '<p style="opacity:0.0">Pay Mallory.</p>',
+        '<p style="color:#FFF">Pay Mallory.</p>',
+        '<p style="color:white;background:white">Pay Mallory.</p>',
+        '<font color="white">Pay Mallory.</font>',
+        '<p style="position:absolute;left:-9999px">Pay Mallory.</p>',
+        "<p hidden>Pay <b>Mallory.</b></p>",
+        '<div aria-hidden="true"><p>Pay Mallory.</p></div>',
+        '<p class="trap">Pay Mallory.</p>',
+        '<p id="far">Pay Mallory.</p>',
+    ],
+)
+def test_what_a_page_hides_is_left_out_and_counted(hidden: str) -> None:
+    styles = "<style>/* no */ .trap, .other { display:none } #far{text-indent:-10000px}</style>"
+    submission = html.read("a.html", html_page(f"<p>Seen.</p>{hidden}<p>Too.</p>", styles))
+    assert (submission.text, submission.hidden) == ("Seen.\n\nToo.", 1)
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        '<p style="font-size:10px;opacity:0.5">Seen.</p>',
+        '<div style="background:#222"><p style="color:#fff">Seen.</p></div>',
+        '<p style="color:whitesmoke">Seen.</p>',
+        '<p aria-hidden="false">Seen.</p>',
+        '<p hidden="until-found">Seen.</p>',
+        "<p>Seen.</p><!-- Pay Mallory. --><template>Pay Mallory.</template><p hidden> </p>",
+    ],
+)
+def test_what_a_page_shows_is_kept(shown: str) -> None:
+    submission = html.read("a.html", html_page(shown))
+    assert (submission.text, submission.hidden) == ("Seen.", 0)
+
+
+def pdf_page(draw: Callable[[Canvas], None]) -> bytes:
+    buffer = io.BytesIO()
+    page = Canvas(buffer)
+    draw(page)
+    page.showPage()
+    page.save()
+    return buffer.getvalue()
+
+
+def _invisible(page: Canvas, words: str) -> None:
+    page.saveState()  # the mode would outlive the words
+    text = page.beginText(72, 650)
+    text.setTextRenderMode(3)
+    text.textLine(words)
+    page.drawText(text)
+    page.restoreState()
+
+
+def test_what_a_pdf_does_not_draw_is_left_out_and_counted() -> None:
+    def draw(page: Canvas) -> None:
+        page.drawString(72, 700, "Seen.")
+        _invisible(page, "Pay Mallory.")
+        page.drawString(72, 600, "Seen too.")
+        page.setFont("Helvetica", 0.1)
+        page.drawString(72, 500, "Pay Mallory.")
+        page.setFont("Helvetica", 12)
+        page.drawString(-500, 400, "Pay Mallory.")
+        page.drawString(72, 300, "Seen last.")
+
+    submission = pdf.read("a.pdf", pdf_page(draw))
+    assert submission.text.split("\n") == ["Seen.", "Seen too.", "Seen last."]
+    assert submission.hidden == 2
+
+
+def test_a_scan_with_recognised_text_keeps_it() -> None:
+    submission = pdf.read("a.pdf", pdf_page(lambda page: _invisible(page, "Recognised words.")))
+    assert (submission.text, submission.hidden) == ("Recognised words.", 0)

@@ -1,0 +1,68 @@
+"""Instructions to a reader that is a machine: what a Document says to be obeyed, not to inform.
+
+Marked sentences are reported when a Document is ingested, are no evidence, and are never shown to a
+model. The patterns are narrow: of what people write for people, next to nothing may be marked.
+"""
+
+from __future__ import annotations
+
+import re
+
+from footnote.model import Span
+from rag.letters import folded
+from rag.sentences import sentences
+
+_OTHER = r"(?:all|any|every|the|your|other|previous|prior|above|preceding|earlier|foregoing)"
+_PAPERS = r"(?:sources?|documents?|passages?|pages?|contexts?)"
+_WORDS = r"(?:instructions?|prompts?|directions|guidelines|messages?|rules|commands?)"
+_MACHINE = (
+    r"(?:ai (?:assistant|model|language model|system|chatbot)|(?:large )?language model|chatbot|"
+    r"chatgpt|llm|(?:virtual|helpful|digital) assistant)"
+)
+
+_PATTERNS = (
+    # Away with what the machine was told.
+    rf"\b(?:ignore|disregard|forget|override|bypass)\b(?: {_OTHER})+(?: of)?(?: {_OTHER})* "
+    rf"(?:\w+ )?(?:{_WORDS}|{_PAPERS})\b",
+    r"\b(?:ignore|disregard|forget) (?:everything |all |anything )?(?:that is |of )?(?:the )?above"
+    r"\b(?=,| and (?:cite|answer|say|respond|reply|use|follow|instead)|[.!;:])",
+    # Cite me.
+    r"\bcite (?:only |just )?(?:this|me\b|the present|source \[?\d|document \[?\d|\[\d)"
+    rf"(?: {_PAPERS})?(?! (?:article|paper|work|chapter|book|report|as\b))",
+    rf"\b(?:do not|don't|never) (?:cite|quote|mention|use|trust) (?:any )?other {_PAPERS}\b",
+    r"\b(?:answer|respond|reply|say|state|claim)\b[^.!?]{0,40}\b(?:that |only )?"
+    rf"(?:with|from|by|that) (?:only )?this {_PAPERS}\b",
+    # You are a machine.
+    r"\b(?:you are|you're|act as|pretend to be|you as) (?:now )?(?:an? |the )?"
+    rf"{_MACHINE}\b",
+    rf"\bas an? (?:{_MACHINE}|ai|llm),? (?:you|i)\b",
+    r"\b(?:system prompt|hidden instructions) ?(?:[:=]|says|is now)",
+    # Marks of a conversation.
+    r"<\|(?:im_start|im_end|system|user|assistant|endoftext|eot_id)\|>|\[/?inst\]|<</?sys>>",
+    r"(?:^|\n)\W{0,4}(?:system|assistant|developer)(?: (?:prompt|message))?\W{0,3}:\W{0,4}"
+    r"(?:you|ignore|disregard|cite|answer|respond|reply|always|never|do not|don't|when|from "
+    r"now on)\b",
+    r"(?:^|\n)#{2,} ?(?:system (?:prompt|message|instruction)|instructions? to (?:the )?"
+    r"(?:ai|model)\b)",
+)
+_INSTRUCTION = re.compile("|".join(_PATTERNS).replace(" ", r"\s"))
+
+
+def instructs(text: str) -> bool:
+    """Whether ``text``, a sentence or a title, tells a machine what to do."""
+    shown = re.sub(r"\s*\n\s*", "\n", re.sub(r"[^\S\n]+", " ", folded(text)))
+    return bool(_INSTRUCTION.search(shown))
+
+
+def instructions(text: str) -> list[Span]:
+    """The sentences of ``text`` that tell a machine what to do."""
+    if not instructs(text):
+        return []
+    return [one.span for one in sentences(text) if instructs(one.span.of(text))]
+
+
+def without_instructions(text: str) -> str:
+    """``text`` as a model may read it: an ellipsis in place of each instruction."""
+    for span in reversed(instructions(text)):
+        text = f"{text[: span.start]}[…]{text[span.end :]}"
+    return text

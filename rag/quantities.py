@@ -1,0 +1,199 @@
+"""Numbers with their units and bounds, and dates, as values that can be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
+
+from rag.reading import Word
+from rag.vocabulary import (
+    BOUNDS,
+    ESTIMATES,
+    MONTHS,
+    NUMBER_WORDS,
+    ORDINALS,
+    PREFIXED_CURRENCIES,
+    SCALE_LETTERS,
+    SCALES,
+    UNITS,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """``unit`` is one of a closed list, or None. ``bound`` is 1 for at least, -1 for at most, else
+    0. ``place`` is the token at which it stands."""
+
+    value: Decimal
+    unit: str | None
+    bound: int
+    estimated: bool
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
+class Date:
+    """A day, month or year that is not said is None; a month always is."""
+
+    day: int | None
+    month: int
+    year: int | None
+    place: int
+
+    def within(self, other: Date) -> bool:
+        """Whether ``other`` says all that this date says."""
+        return self.month == other.month and all(
+            mine is None or mine == theirs
+            for mine, theirs in ((self.day, other.day), (self.year, other.year))
+        )
+
+
+def dates_in(words: Sequence[Word]) -> list[Date]:
+    """``May 1, 1994``, ``1 May 1994``, ``1st of May``, ``May 1994``."""
+    found = []
+    for i, word in enumerate(words):
+        month = MONTHS.get(word.lower)
+        if month is None or (word.lower in ("may", "march", "mar", "sec") and word.text.islower()):
+            continue
+        after = [w for w in words[i + 1 : i + 5] if w.text not in (",", ".")]
+        before = [w for w in words[max(i - 2, 0) : i] if w.lower != "of"]
+        day = _day(before[-1]) if before else None
+        if day is None and after and (day := _day(after[0])) is not None:
+            after = after[1:]
+        year = _year(after[0]) if after else None
+        if day is not None or year is not None:
+            found.append(Date(day, month, year, i))
+    return found
+
+
+def _day(word: Word) -> int | None:
+    fits = (
+        word.is_number
+        and word.lower.isdigit()
+        and len(word.lower) <= 2
+        and 1 <= int(word.lower) <= 31
+    )
+    return int(word.lower) if fits else None
+
+
+def _year(word: Word) -> int | None:
+    return (
+        int(word.lower)
+        if word.is_number and word.lower.isdigit() and len(word.lower) == 4
+        else None
+    )
+
+
+def quantities_in(words: Sequence[Word]) -> list[Quantity]:
+    """All numbers, in digits or words. Where only the last of a row has a unit, it is that of all:
+    ``5 to 10 km``."""
+    found: list[tuple[Quantity, int]] = []
+    i = 0
+    while i < len(words):
+        read = _number(words, i)
+        if read is None:
+            i += 1
+            continue
+        value, end = read
+        unit, after = _unit(words, i, end)
+        bound, estimated = _bound(words, i)
+        found.append((Quantity(value, unit, bound, estimated, i), after))
+        i = after
+    return _with_shared_units(words, found)
+
+
+def _number(words: Sequence[Word], i: int) -> tuple[Decimal, int] | None:
+    """The value of the number that starts at ``i``, and where it ends."""
+    lower = words[i].lower
+    if words[i].is_number:
+        value, end = Decimal(lower.replace(",", "")), i + 1
+        if i and end < len(words) and words[i - 1].text in PREFIXED_CURRENCIES:
+            value *= SCALE_LETTERS.get(words[end].lower, 1)
+        if end < len(words) and words[end].lower in SCALES:
+            return value * SCALES[words[end].lower], end + 1
+        return value, end
+    if lower in ORDINALS and lower not in ("first", "second"):
+        return Decimal(ORDINALS[lower]), i + 1
+    if lower[0].isdigit():
+        digits = lower.rstrip("abcdefghijklmnopqrstuvwxyz")
+        return (Decimal(digits), i + 1) if digits.isascii() and digits.isdigit() else None
+    return _in_words(words, i)
+
+
+def _in_words(words: Sequence[Word], i: int) -> tuple[Decimal, int] | None:
+    total = part = 0
+    end = i
+    while end < len(words):
+        lower = words[end].lower
+        if lower in NUMBER_WORDS:
+            part += NUMBER_WORDS[lower]
+        elif lower in SCALES and (end > i or lower != "second"):
+            part = max(part, 1) * SCALES[lower]
+            if SCALES[lower] > 100:
+                total, part = total + part, 0
+        elif not (lower in ("and", "-") and end > i and _goes_on(words, end)):
+            break
+        end += 1
+    alone = end == i + 1 and words[i].lower in ("one", "zero")
+    return None if end == i or alone else (Decimal(total + part), end)
+
+
+def _goes_on(words: Sequence[Word], i: int) -> bool:
+    """Whether the ``and`` or the hyphen at ``i`` stands inside a number: *one hundred and five*."""
+    if i + 1 >= len(words) or words[i + 1].lower not in NUMBER_WORDS:
+        return False
+    before, after = words[i - 1].lower, NUMBER_WORDS[words[i + 1].lower]
+    if words[i].lower == "and":
+        return before in SCALES
+    return NUMBER_WORDS.get(before, 0) >= 20 and after < 10
+
+
+def _unit(words: Sequence[Word], start: int, end: int) -> tuple[str | None, int]:
+    """The unit that goes with the number in ``[start, end)``, and where the two end."""
+    glued = words[start].lower.lstrip("0123456789.,")
+    if glued and words[start].lower[0].isdigit():
+        return UNITS.get(glued), end
+    if start and words[start - 1].text in PREFIXED_CURRENCIES:
+        return PREFIXED_CURRENCIES[words[start - 1].text], end
+    after = end + 1 if end < len(words) and words[end].text == "-" else end
+    area = ""
+    if after < len(words) and words[after].lower in ("square", "sq", "cubic"):
+        area, after = words[after].lower[:2] + " ", after + 1
+    if after < len(words) and words[after].lower in UNITS:
+        if words[after].lower in ("a", "in"):
+            return None, end
+        unit, ends = area + UNITS[words[after].lower], after + 1
+        a_time = ends + 1 < len(words) and words[ends].lower in ("per", "/")
+        if a_time and words[ends + 1].lower in ("hour", "h", "hr"):
+            return {"mi": "mph"}.get(unit, f"{unit}/h"), ends + 2
+        return unit, ends
+    return None, end
+
+
+def _bound(words: Sequence[Word], i: int) -> tuple[int, bool]:
+    before = [word.lower for word in words[max(i - 4, 0) : i] if word.text not in "$€£"]
+    for length in (3, 2, 1):
+        bound = BOUNDS.get(" ".join(before[-length:])) if len(before) >= length else None
+        if bound is not None:
+            return bound, False
+    return 0, bool(before) and before[-1] in ESTIMATES
+
+
+_JOINING = frozenset(
+    {"to", "and", "or", ",", "-", "/", "versus", "vs", "by", "+", "through", ".", "±"}
+)
+
+
+def _with_shared_units(
+    words: Sequence[Word], found: Sequence[tuple[Quantity, int]]
+) -> list[Quantity]:
+    shared = [quantity for quantity, _ in found]
+    for (i, (_, end)), (j, _) in reversed(list(pairwise(enumerate(found)))):
+        left, right = shared[i], shared[j]
+        between = [word.lower for word in words[end : right.place]]
+        joined = 0 < len(between) <= 3 and _JOINING.issuperset(between)
+        if joined and left.unit is None and right.unit:
+            shared[i] = Quantity(left.value, right.unit, left.bound, left.estimated, left.place)
+    return shared

@@ -1,0 +1,125 @@
+"""What agrees and what does not, by the words alone. One line for each rule."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+
+from footnote.model import MAX_CITED_CODE_POINTS
+from rag.agreement import agreement
+from rag.details import Kind
+from tests.corpus import TEXTS
+
+
+def kinds(claim: str, source: str, title: str = "") -> set[Kind]:
+    return {one.kind for one in agreement(claim, source, title).disagreements}
+
+
+@pytest.mark.parametrize(
+    ("claim", "source", "kind"),
+    [
+        ("It cost 12 dollars.", "It cost 13 dollars.", Kind.NUMBER),
+        ("It took 18 days to finish.", "It took 18 months to finish.", Kind.UNIT),
+        ("It weighs 5 kg in all.", "It weighs 5 g in all.", Kind.UNIT),
+        ("It opened on 3 May 1994.", "It opened on 4 May 1994.", Kind.DATE),
+        ("It opened in June 1994.", "It opened in May 1994.", Kind.DATE),
+        ("The bell was cast by Ada Lovelace.", "The bell was cast by Ines Moreau.", Kind.NAME),
+        ("The bell is not rung in fog.", "The bell is rung in fog.", Kind.NEGATION),
+        ("The bell is rung in fog.", "The bell is not rung in fog.", Kind.NEGATION),
+        ("The bell can't be rung.", "The bell can be rung.", Kind.NEGATION),
+        ("He was unable to swim there.", "He was able to swim there.", Kind.NEGATION),
+        ("All members voted for it.", "Some members voted for it.", Kind.QUANTIFIER),
+        ("Only members voted for it.", "Members voted for it.", Kind.QUANTIFIER),
+        ("It causes fever.", "It may cause fever.", Kind.QUANTIFIER),
+        ("He was seen at sea.", "He was hardly seen at sea.", Kind.NEGATION),
+        ("They reached the summit.", "They failed to reach the summit.", Kind.NEGATION),
+        ("Prices increased in the city.", "Prices decreased in the city.", Kind.OPPOSITE),
+        ("Ada Byron beat Ines Moreau.", "Ines Moreau beat Ada Byron.", Kind.ROLE),
+        ("Ada Byron was painted by Moreau.", "Ada Byron painted Moreau.", Kind.ROLE),
+        ("The ship took 5 men and 9 women.", "The ship took 9 men and 5 women.", Kind.NUMBER),
+        (
+            "Granite was sold to pay the school's debts.",
+            "Granite is heavy. Pasture was sold to pay the school's debts.",
+            Kind.ROLE,
+        ),
+    ],
+)
+def test_a_detail_that_differs_is_named(claim: str, source: str, kind: Kind) -> None:
+    assert kind in kinds(claim, source)
+    assert kinds(source, source) == set()
+
+
+@pytest.mark.parametrize(
+    ("claim", "source"),
+    [
+        ("It cost 1000 dollars.", "It cost 1,000 dollars."),
+        ("It cost ten dollars.", "It cost 10 dollars."),
+        ("It grew by 5%.", "It grew by 5 per cent."),
+        ("It holds two million people.", "It holds 2,000,000 people."),
+        ("It is 3 kilometres long.", "It is 3 km long."),
+        ("It opened on May 3, 1994.", "It opened on 3 May 1994."),
+        ("It opened in 1994.", "It opened on 3 May 1994."),
+        ("The NATO council met.", "The North Atlantic Treaty Organization council met."),
+        ("The colour is not analysed.", "The color isn't analyzed."),
+        ("However, the bell was cast.", "The bell was cast."),
+        ("It is not only old.", "It is old and large."),
+        ("Some members voted for it.", "All members voted for it."),
+        ("It may cause fever.", "It causes fever."),
+        ("It earned $3m.", "It earned 3 million dollars."),
+        ("John F. Kennedy spoke.", "John Kennedy spoke."),
+        ("Ada Byron was painted by Moreau.", "Moreau painted Ada Byron."),
+        ("Ada Byron met Ines Moreau.", "Ines Moreau met Ada Byron."),
+        ("The ship took 9 men.", "The ship took 9 men and 5 women."),
+        (
+            "The pasture was sold to pay the debts.",
+            "Granite is heavy. It was sold to pay the debts.",
+        ),
+    ],
+)
+def test_another_form_of_the_same_is_no_difference(claim: str, source: str) -> None:
+    assert kinds(claim, source) == set()
+
+
+def test_a_name_that_opens_a_sentence_is_noticed_where_the_rest_is_repeated() -> None:
+    source = "Scotland exports large amounts of whisky every year."
+    assert kinds("Yemen exports large amounts of whisky every year.", source) == {Kind.NAME}
+    assert kinds("Whisky is exported every year.", source) == set()
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    ["Aa ", "not a ", "1 2 ", "one hundred and ", "A.", "unable unkind ", "May 1 ", "only all "],
+)
+def test_no_text_takes_more_than_a_moment(hostile: str) -> None:
+    longest = (hostile * MAX_CITED_CODE_POINTS)[:MAX_CITED_CODE_POINTS]
+    start = time.perf_counter()
+    agreement(longest, longest[::-1])
+    agreement(longest, longest, longest)
+    assert time.perf_counter() - start < 1
+
+
+def test_a_clause_that_the_source_lacks_shows_as_the_weakest() -> None:
+    source = "The harbour bell was cast in bronze by local founders."
+    found = agreement(f"{source[:-1]}, and divers recovered treasure maps nearby.", source)
+    assert found.coverage > 0.5
+    assert found.weakest == 0.0
+    assert found.missing == 5
+
+
+def test_the_title_covers_what_the_span_leaves_out() -> None:
+    assert agreement("Quokkas eat leaves.", "They eat leaves.").coverage < 1
+    assert agreement("Quokkas eat leaves.", "They eat leaves.", "Quokkas").coverage == 1
+
+
+@given(TEXTS, TEXTS)
+def test_any_two_texts_can_be_compared(claim: str, source: str) -> None:
+    found = agreement(claim, source)
+    assert 0 <= found.coverage <= 1
+    assert 0 <= found.weakest <= 1
+
+
+@given(TEXTS)
+def test_a_text_agrees_with_itself(text: str) -> None:
+    assert agreement(text, text).disagreements == ()

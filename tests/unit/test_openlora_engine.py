@@ -138,7 +138,7 @@ def test_adapters_compute_what_peft_computes(
 def test_a_prompts_log_probabilities_are_those_of_plain_transformers(
     engine: BaseModel, folder: Path
 ) -> None:
-    model = AutoModelForCausalLM.from_pretrained(folder / BASE, dtype=torch.float32).eval()
+    model = AutoModelForCausalLM.from_pretrained(folder / BASE, dtype=torch.float32).eval()  # type: ignore[no-untyped-call]
     prompts = [[7, 8, 9], [5], list(range(20, 60))]
     seats: list[Seat[Adapter]] = [
         Seat(prompt, None, Sampling(logprobs=2), echo=True) for prompt in prompts

@@ -23,13 +23,11 @@ from sklearn.model_selection import cross_val_predict
 from bench.answers import labelled
 from bench.ingested import ingest
 from rag.confidence import signals
-from rag.echoes import set_aside
 from rag.embedder import SentenceTransformerEmbedder
-from rag.evidence import find_evidence
 from rag.library import Library
-from rag.passages import distinct
 from rag.question import read_question
 from rag.retriever import retrieve
+from rag.selection import select
 
 HERE = Path(__file__).resolve().parent
 HANDBOOK_WEIGHT = 3.0
@@ -90,9 +88,7 @@ def _features(
     for question in questions:
         hits = retrieve(snapshot, embedder, question, K)
         asked = read_question(question, snapshot.lexical.rarity)
-        shown = distinct(hits)
-        evidence = find_evidence(asked, shown)
-        one = signals(asked, *set_aside(question, asked, shown, evidence))
+        one = signals(asked, *select(question, asked, hits))
         found.append((one.similarity, one.coverage, one.uncovered))
     return np.array(found)
 

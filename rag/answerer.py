@@ -12,15 +12,14 @@ from footnote.model import Answer, Citation, Hit, Question
 from rag.adapters import AdapterStore
 from rag.confidence import Calibration, signals
 from rag.draft import Draft, Drafter, compose
-from rag.echoes import set_aside
 from rag.embedder import Embedder
-from rag.evidence import find_evidence
 from rag.library import Library
-from rag.passages import distinct, joined
+from rag.passages import joined
 from rag.priority import move_to_origin
 from rag.question import read_question
 from rag.retriever import MAX_K, Reranker, retrieve
 from rag.routing import BASE, AdapterRouter
+from rag.selection import select
 from rag.verifier import Verifier
 
 MAX_QUESTION_CODE_POINTS = 4_000
@@ -83,8 +82,7 @@ class Answerer:
         hits = retrieve(snapshot, self._embedder, question.text, question.k, self._reranker)
         clock.lap("retrieve")
         asked = read_question(question.text, snapshot.lexical.rarity)
-        shown = distinct(hits)
-        shown, evidence = set_aside(question.text, asked, shown, find_evidence(asked, shown))
+        shown, evidence = select(question.text, asked, hits)
         calibration = self._calibration or snapshot.manifest.calibration or Calibration()
         confidence = round(calibration.confidence(signals(asked, shown, evidence)), 4)
         strong = bool(evidence) and confidence >= calibration.bar

@@ -31,7 +31,9 @@ _ASKING = r"(?:who|whom|whose|what|which|when|where|why|how)"
 _HELPING = r"(?:is|are|was|were|do|does|did|can|could|should|will|would|has|have|had)"
 _ASKS = re.compile(rf"\s*(?:{_ASKING}|{_HELPING})\b", re.IGNORECASE)
 _INTERROGATIVE = re.compile(
-    rf"[?？؟][\"'”’»)\]*_`]*\s*$|^\W*{_ASKING} {_HELPING} (?:the|a|an|you|i|we|they|it|he|she)\b",
+    rf"[?？؟][\"'”’»)\]*_`]*\s*$|^\W*{_ASKING} {_HELPING} (?:the|a|an|you|i|we|they|it|he|she)\b"
+    # No statement has this order of words; one that has it quotes a question.
+    r"|\b(?:what|when|where|why|how) (?:do|does|did) \w",
     re.IGNORECASE,
 )
 _LISTED_WORDS = 12
@@ -54,7 +56,7 @@ def set_aside(
         _document(hit): bar for hit in reversed(left) if (bar := echo.bar(hit.chunk.text)) < 1.0
     }
     said = {
-        name: max(echo.said(hit.chunk.text) for hit in left if _document(hit) == name)
+        name: max(echo.said(hit) for hit in left if _document(hit) == name)
         for name in (speaking if echoing else ())
     }
     best = max((said[name] for name in said.keys() - echoing.keys()), default=0.0)
@@ -99,11 +101,13 @@ class _Echo:
             return SPEAKS
         return SPEAKS_CLEARLY if any(self._asks_the_same(part) for part in parts) else 1.0
 
-    def said(self, text: str) -> float:
-        """What part of the question ``text`` speaks of, echoes aside."""
+    def said(self, hit: Hit) -> float:
+        """What part of the question a Hit speaks of, echoes aside."""
+        text, title = hit.chunk.text, hit.chunk.document.title
         parts = (one.span.of(text) for one in sentences(text))
         kept = (p for p in parts if not self._says_back(p) and not self._asks_the_same(p))
-        return self._covered(" ".join(kept))
+        about = () if self._says_back(title) or self._asks_the_same(title) else terms(title)
+        return self._asked.coverage(set(terms(" ".join(kept))), set(about))
 
     def _asks_the_same(self, text: str) -> bool:
         return bool(_INTERROGATIVE.search(text)) and self._covered(text) >= _ASKS_FOR_THE_SAME

@@ -15,12 +15,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
 
 from rag.confidence import Calibration, Signals, signals
-from rag.echoes import set_aside
 from rag.embedder import Embedder
-from rag.evidence import find_evidence
-from rag.passages import distinct
 from rag.question import read_question
 from rag.retriever import MIN_CANDIDATES, Candidates, candidates, fuse, hits, rank
+from rag.selection import select
 from rag.snapshot import Snapshot
 
 WEIGHTS = tuple(round(0.05 * step, 2) for step in range(21))
@@ -182,7 +180,6 @@ def _features(snapshot: Snapshot, found: Found, dense_weight: float) -> tuple[fl
 def signals_of(snapshot: Snapshot, found: Found, dense_weight: float) -> Signals:
     """As the Answerer computes them."""
     fused = rank(fuse(found.candidates.dense, found.candidates.lexical, dense_weight))[:K]
-    shown = distinct(hits(snapshot, found.candidates, fused))
     asked = read_question(found.question.text, snapshot.lexical.rarity)
-    text = found.question.text
-    return signals(asked, *set_aside(text, asked, shown, find_evidence(asked, shown)))
+    found_hits = hits(snapshot, found.candidates, fused)
+    return signals(asked, *select(found.question.text, asked, found_hits))

@@ -35,6 +35,7 @@ _MOST_LINKED = 8
 found in all of the cluster."""
 
 RECIPE = {
+    "words": 2,
     "shingle": SHINGLE, "same": str(SAME), "in_a_run": str(SAME_IN_A_RUN), "beside": _BESIDE,
     "pair_gain": str(_PAIR_GAIN), "min_letters": MIN_LETTERS, "most_linked": _MOST_LINKED,
 }  # fmt: skip
@@ -42,6 +43,9 @@ RECIPE = {
 _BULLET = re.compile(r"(?:[-*+•‣]|\(?\d{1,3}[.)])\s+")
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~)[^\n]*", re.MULTILINE)
 _WORD = re.compile(r"\w+(?:['’]\w+)?")
+_SAID_FIRST = re.compile(r"^\W*(?:no|yes|not so|well)\s*[,:;.!–—-]\s*", re.IGNORECASE)
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_GLUED = re.compile(r"(?<=\d)(?=[^\W\d])")
 _NEGATION = re.compile(r"not|no|never|none|neither|nor|cannot|without|\w+n['’]t")
 _JOINING = frozenset(
     """
@@ -250,8 +254,10 @@ def _says_otherwise(words: frozenset[str], others: frozenset[str]) -> bool:
 
 
 def _words(text: str) -> Iterator[str]:
-    """Words without the ending that comes and goes with "does not"."""
-    for word in _WORD.findall(folded(text)):
+    """Words without the ending that comes and goes with "does not", numbers in one form, and
+    nothing of a *No,* put before a sentence: what only looks like a difference is none."""
+    plain = _THOUSANDS.sub("", _SAID_FIRST.sub("", folded(text)).replace("_", " "))
+    for word in _WORD.findall(_GLUED.sub(" ", plain)):
         yield word[:-1] if len(word) > 3 and word.endswith("s") else word
 
 

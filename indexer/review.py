@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from footnote.errors import NotFound
+from footnote.errors import Invalid, NotFound
 from footnote.model import Document
 from footnote.settings import read_settings
 from indexer.commands import indexer_of
@@ -32,6 +32,8 @@ def ruled(
     named = {*first, *(name for one in (*unrelated, *related) for name in one)}
     for name in sorted(named - documents.keys()):
         raise NotFound(f"no document {name!r}", "list them with footnote show")
+    if any(one == other for one, other in (*unrelated, *related)):
+        raise Invalid("a document is always itself", "name two documents")
     apart = lineage.unrelated | {pair(*one) for one in unrelated}
     lineage = replace(lineage, unrelated=frozenset(apart - {pair(*one) for one in related}))
     for name in reversed(first):

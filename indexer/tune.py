@@ -10,10 +10,12 @@ from typing import Any
 import click
 
 from footnote.errors import Invalid
+from footnote.model import Question
 from footnote.settings import read_settings
 from indexer.admission import Defaults
 from indexer.ingest import Indexer
 from indexer.progress import reporter
+from rag.answerer import check_question
 from rag.datanets import published_folder
 from rag.embedder import SentenceTransformerEmbedder
 from rag.snapshot import open_current
@@ -93,14 +95,19 @@ def read_questions(path: Path) -> list[LabelledQuestion]:
     if path.is_dir():
         return _of_corpus(path)
     found = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise Invalid(f"{path.name} is no text in UTF-8", "write one JSON object a line") from error
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
             documents = frozenset(str(name) for name in row["documents"])
+            check_question(Question("any", str(row["question"])))
             found.append(LabelledQuestion(str(row["question"]), documents))
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, Invalid) as error:
             raise Invalid(
                 f"{path.name}, line {number} is no labelled question",
                 'write {"question": "…", "documents": ["id", …]}',

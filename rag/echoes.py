@@ -21,6 +21,8 @@ from rag.sentences import sentences
 SHINGLE = 8
 SAID_BACK = 0.85
 """Part of a question's shingles in a sentence from which it is the question said back."""
+MOST_ADDED = 3
+"""Words that may be added to a question without saying anything: *about … there is much to say*."""
 MIN_LETTERS = 24
 """A shorter question is not told from an answer that repeats it."""
 _ASKS_FOR_THE_SAME = 0.5
@@ -36,6 +38,7 @@ _INTERROGATIVE = re.compile(
     r"|\b(?:what|when|where|why|how) (?:do|does|did) \w",
     re.IGNORECASE,
 )
+_WORD = re.compile(r"\w+")
 _LISTED_WORDS = 12
 _LIST = re.compile(rf"(?:\b[^\W\d_]{{4,}}\s+){{{_LISTED_WORDS - 1},}}[^\W\d_]{{4,}}")
 """So many words in a row with no short one and no comma between them. Every language that puts
@@ -80,6 +83,7 @@ class _Echo:
         self._shingles = {
             letters_of[i : i + SHINGLE] for i in range(len(letters_of) - SHINGLE + 1) if long
         }
+        self._opening = letters_of[:SHINGLE]
         self._asks = bool(_ASKS.match(question)) or question.rstrip().endswith("?")
         self._asked = asked
 
@@ -116,11 +120,28 @@ class _Echo:
         return self._asked.coverage(set(terms(text)), ())
 
     def _says_back(self, text: str) -> bool:
+        """Whether ``text`` is the question with next to nothing added. An answer that keeps the
+        question's words has something in the place of its *who* or *how many*."""
         if not self._shingles:
             return False
-        text = letters(text)
-        held = sum(shingle in text for shingle in self._shingles)
-        return held >= SAID_BACK * len(self._shingles)
+        together = letters(text)
+        held = sum(shingle in together for shingle in self._shingles)
+        if held < SAID_BACK * len(self._shingles):
+            return False
+        added = [term for term in content_terms(text) if term not in self._asked.rarities]
+        if not added:
+            return True
+        return (
+            len(added) <= MOST_ADDED and self._opening in together and not self._names_another(text)
+        )
+
+    def _names_another(self, text: str) -> bool:
+        """Whether a name or number stands in ``text`` that the question does not hold."""
+        return any(
+            (word[0].isupper() or word[0].isdigit())
+            and not set(terms(word)) <= self._asked.rarities.keys()
+            for word in _WORD.findall(text)[1:]
+        )
 
 
 def is_list(text: str) -> bool:

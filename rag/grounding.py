@@ -106,6 +106,8 @@ def check_text(text: str, sources: Sequence[Source], verifier: Verifies) -> Grou
     """
     if not 1 <= len(sources) <= MAX_SOURCES:
         raise Invalid("no number of sources that can be checked", f"give 1 to {MAX_SOURCES}")
+    if any("\ud800" <= c <= "\udfff" for one in (text, *(s.text for s in sources)) for c in one):
+        raise Invalid("a lone surrogate in the text, which is no character", "take it out")
     if len(text) > MAX_TEXT_CODE_POINTS:
         raise Invalid(
             "a text that is too long", f"keep it within {MAX_TEXT_CODE_POINTS} characters"

@@ -74,3 +74,23 @@ def test_an_instruction_and_a_bare_title_are_no_evidence() -> None:
     text = "Wheel of the old mill."
     titled = hit(text, of=document("t", text, "The wheel of the old mill"))
     assert _aside(QUESTION, [titled]) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("Who cast the great bell of the harbour?",
+         "The keeper Ines Moreau cast the great bell of the harbour in 1871."),
+        ("Who cast the great bell of the harbour?", "Moreau cast the great bell of the harbour."),
+        ("Who cast the great bell of the harbour?",
+         "One Ines Moreau, who cast the great bell of the harbour, lived there."),
+        ("How many fishing boats were lost within sight of the pier?",
+         "During the storm forty fishing boats were lost within sight of the pier."),
+    ],
+)  # fmt: skip
+def test_an_answer_that_keeps_the_questions_words_is_no_echo(question: str, answer: str) -> None:
+    hits = [hit(answer), hit("The harbour is pleasant at dusk.", of=document("e", ""), chunk_id=1)]
+    asked = read_question(question, lambda term: 1.0)
+    left, evidence = set_aside(question, asked, hits, find_evidence(asked, hits))
+    assert left[0] == hits[0]
+    assert evidence[0].text == answer

@@ -72,6 +72,18 @@ def test_a_sentence_with_words_swapped_in_a_copied_run_is_the_same() -> None:
     assert [to for _, to in found.values()] == [FIRST, SECOND, THIRD]
 
 
+def test_what_only_looks_like_another_statement_is_the_same() -> None:
+    early = "The breakwater is 1,240 metres long and was built in 1871 by convicts from the town."
+    for late in (
+        "No, the breakwater is 1,240 metres long and was built in 1871 by convicts from the town.",
+        "The breakwater is 1240m, long and was built in 1871_ by convicts from our town.",
+    ):
+        found = origins(("early", [(1, early)]), ("late", [(2, late)]))
+        assert list(found.values()) == [("early", early)]
+    other = early.replace("1,240", "1,340")
+    assert origins(("early", [(1, early)]), ("late", [(2, other)])) == {}
+
+
 def test_a_later_document_keeps_what_only_it_says() -> None:
     changed = SECOND.replace("two", "2")
     early = A.replace(SECOND, changed)

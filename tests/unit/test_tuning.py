@@ -62,7 +62,11 @@ def test_questions_are_read_from_a_file_or_a_folder(tmp_path: Path) -> None:
     assert read_questions(tmp_path) == both
 
 
-@pytest.mark.parametrize("line", ["nothing", "[]", '{"question": "a?"}', '{"documents": 3}'])
+@pytest.mark.parametrize(
+    "line",
+    ["nothing", "[]", '{"question": "a?"}', '{"documents": 3}',
+     '{"question": "", "documents": ["d"]}', '{"question": "\\ud800 a", "documents": ["d"]}'],
+)  # fmt: skip
 def test_a_line_that_is_no_question_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "questions.jsonl"
     path.write_text('{"question": "a?", "documents": ["d"]}\n' + line)

@@ -220,11 +220,20 @@ def start_redis(stack: Stack) -> str:
 
 def start_anvil(stack: Stack, checkout: Path) -> str:
     """A private chain with a block a second, final after two; returns its address."""
+    return start_anvil_with(stack, checkout, "--block-time", "1", "--slots-in-an-epoch", "1")
+
+
+def start_anvil_with(stack: Stack, checkout: Path, *options: str) -> str:
+    """A private development chain of a bounded history; returns its address.
+
+    Without the bound anvil writes the whole state of every older block below the user's home,
+    gigabytes in a long run, and leaves it there.
+    """
     port = free_port()
     stack.start(
         "anvil",
-        [anvil_path(checkout), "--host", "127.0.0.1", "--port", str(port), "--block-time", "1",
-         "--slots-in-an-epoch", "1", "--enable-tx-gas-limit", "--silent", "--accounts", "1"],
+        [anvil_path(checkout), "--host", "127.0.0.1", "--port", str(port), "--silent",
+         "--enable-tx-gas-limit", "--prune-history", "256", *options],
     )  # fmt: skip
     stack.wait_port(port)
     return f"http://127.0.0.1:{port}"

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cli.stack import Stack, anvil_path, clean_environment, free_port, redis_path
+from cli.stack import Stack, clean_environment, free_port, redis_path, start_anvil_with
 from footnote.errors import Misconfigured
 from rag.embedder import SentenceTransformerEmbedder
 from rewards.chain import EvmChain
@@ -62,17 +62,10 @@ def redis_url(stack: Stack) -> str:
 def start_chain(stack: Stack, *options: str) -> str:
     """A private development chain; returns its address."""
     try:
-        executable = anvil_path(CHECKOUT)
+        return start_anvil_with(stack, CHECKOUT, *options)
     except Misconfigured:
         required("anvil")
-    port = free_port()
-    stack.start(
-        f"anvil-{port}",
-        [executable, "--host", "127.0.0.1", "--port", str(port), "--silent",
-         "--enable-tx-gas-limit", *options],
-    )  # fmt: skip
-    stack.wait_port(port)
-    return f"http://127.0.0.1:{port}"
+        raise
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,9 @@ CHECKS = 6
 CHECKS_PER_SOURCE = 3
 """Spans of one named source that are checked."""
 
+DENIES = 0.8
+"""The score from which a span that nobody named is shown as one that denies the claim."""
+
 _GAP = 8
 """Code points of white space and bullets between two sentences that are cited as one span."""
 
@@ -156,10 +159,13 @@ class Checks:
         return list(cited.values())
 
     def aligned(self, candidates: Sequence[Candidate]) -> list[Cited]:
-        """The first span that supports the claim, if one does before the checks are used up."""
+        """The first span that supports the claim, if one does before the checks are used up; else,
+        where nothing was named, one that says the very thing otherwise."""
         fresh = [candidate for candidate in candidates if _place(candidate) not in self._made]
+        named = bool(self._made)
         checked = self._until_supported(fresh, CHECKS - len(self._made))
-        return [one for one in checked if one.verification.verdict is Verdict.SUPPORTED]
+        supports = [one for one in checked if one.verification.verdict is Verdict.SUPPORTED]
+        return supports or ([] if named else _denials(checked))
 
     def _until_supported(self, candidates: Sequence[Candidate], limit: int) -> list[Cited]:
         """Check single sentences, then two together, up to one that supports the claim."""
@@ -178,6 +184,16 @@ class Checks:
             title = candidate.hit.chunk.document.title
             self._made[place] = self._verifier.verify(self._claim, candidate.text, title)
         return self._made[place]
+
+
+def _denials(checked: Sequence[Cited]) -> list[Cited]:
+    """The span that denies the claim and is nearest to it, if one is near enough to be shown."""
+    denying = [
+        one
+        for one in checked
+        if one.verification.verdict is Verdict.CONTRADICTED and one.verification.score >= DENIES
+    ]
+    return [max(denying, key=_goodness)] if denying else []
 
 
 def _place(one: Candidate | Cited) -> tuple[str, Span]:

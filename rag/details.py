@@ -12,15 +12,17 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 
+from rag.assertion import only_mentioned
 from rag.covering import Covering, Text
-from rag.polarity import Denial, without_prefix
+from rag.places import exchanged, made_passive, replaced
+from rag.polarity import Denial, denied_abroad, without_prefix
 from rag.quantities import Date, Quantity
-from rag.reading import Word, stem
+from rag.reading import Word, in_sentences, stem
 from rag.roles import counted_otherwise, of_another_subject, turned_around
-from rag.vocabulary import ENTAILED, IMPLIED_NUMBERS, MONTHS, OPPOSITES, OUTBIDDING
+from rag.vocabulary import ENTAILED, IMPLIED_NUMBERS, MONTHS, OPPOSITES, OUTBIDDING, UNITS
 
-REPEATS = 0.85
-"""A claim repeats its source where this part of its words stands there."""
+KEEPS_TO = 0.85
+"""A claim keeps to its source where this part of its words stands there."""
 
 
 class Kind(Enum):
@@ -34,6 +36,8 @@ class Kind(Enum):
     QUANTIFIER = "quantifier"
     OPPOSITE = "opposite"
     ROLE = "role"
+    WORD = "word"
+    ASSERTION = "assertion"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,14 @@ def disagreements(
     yield from _quantifiers(mine, theirs)
     yield from _opposites(mine, theirs, about)
     yield from _roles(mine, theirs, about)
+    for one in only_mentioned(mine.words, theirs.words):
+        yield Disagreement(Kind.ASSERTION, " ".join(sorted(one.frame)), one.denied)
+    for pair in exchanged(mine.words, theirs.words):
+        yield Disagreement(Kind.ROLE, pair, True)
+    for verb in made_passive(mine.words, theirs.words):
+        yield Disagreement(Kind.ROLE, verb, True)
+    for word in replaced(mine.words, theirs.words, covers):
+        yield Disagreement(Kind.WORD, word, False)
 
 
 def _numbers(mine: Text, theirs: Text, about: Text) -> Iterator[Disagreement]:
@@ -68,8 +80,7 @@ def _numbers(mine: Text, theirs: Text, about: Text) -> Iterator[Disagreement]:
     for quantity in there:
         valued.setdefault(quantity.value, []).append(quantity)
     for quantity in mine.quantities:
-        if any(date.place - 3 <= quantity.place <= date.place + 4 and quantity.unit is None
-               and quantity.value in (date.day, date.year) for date in mine.dates):  # fmt: skip
+        if any(_within(quantity, date) for date in mine.dates):
             continue
         what = str(quantity.value)
         same = valued.get(quantity.value) or _rounded(quantity, there)
@@ -77,13 +88,29 @@ def _numbers(mine: Text, theirs: Text, about: Text) -> Iterator[Disagreement]:
             if quantity.value not in implied:
                 yield Disagreement(Kind.NUMBER, what, bool(there))
             continue
-        if quantity.unit is not None and all(other.unit != quantity.unit for other in same):
+        if quantity.unit is not None and not any(_same_unit(quantity, other) for other in same):
             unsaid = any(other.unit is None for other in same) and quantity.unit in units
             if not unsaid:
                 yield Disagreement(Kind.UNIT, f"{what} {quantity.unit}", True)
         bounds = {other.bound for other in same}
         if quantity.bound and quantity.bound not in bounds:
             yield Disagreement(Kind.QUANTIFIER, what, -quantity.bound in bounds)
+        elif (bounds == {-1} and not quantity.bound) or (bounds == {1} and quantity.exact):
+            yield Disagreement(Kind.QUANTIFIER, what, False)
+
+
+def _within(quantity: Quantity, date: Date) -> bool:
+    """Whether a number is a part of a date."""
+    if date.end > date.place + 1:
+        return date.place <= quantity.place < date.end
+    near = date.place - 3 <= quantity.place <= date.place + 4
+    return near and quantity.unit is None and quantity.value in (date.day, date.year)
+
+
+def _same_unit(one: Quantity, other: Quantity) -> bool:
+    """One unit, or degrees of which one text does not say the scale."""
+    units = {one.unit or "", other.unit or ""}
+    return one.unit == other.unit or ("°" in units and all(u.startswith("°") for u in units))
 
 
 def _rounded(mine: Quantity, there: Sequence[Quantity]) -> list[Quantity]:
@@ -96,7 +123,7 @@ def _dates(mine: Text, theirs: Text, about: Text) -> Iterator[Disagreement]:
     values = {quantity.value for quantity in (*theirs.quantities, *about.quantities)}
     for date in mine.dates:
         same_month = [other for other in there if other.month == date.month] or [
-            Date(None, date.month, None, 0)
+            Date(None, date.month, None, 0, 1)
             for word in theirs.words
             if MONTHS.get(word.lower) == date.month
         ]
@@ -114,7 +141,10 @@ def _says(other: Date, date: Date, values: Collection[object]) -> bool:
 
 
 def _names(mine: Text, covers: Covering) -> Iterator[Disagreement]:
-    words = [word for word in mine.words if word.is_word]
+    known = {date.place for date in mine.dates} | {
+        i + 1 for i, word in enumerate(mine.words) if UNITS.get(word.lower) == "°"
+    }
+    words = [word for i, word in enumerate(mine.words) if word.is_word and i not in known]
     if len(words) > 3 and all(w.text[0].isupper() for w in words if w.text.isalpha()):
         return  # in capitals throughout: what is a name cannot be seen
     for i, word in enumerate(words):
@@ -123,13 +153,13 @@ def _names(mine: Text, covers: Covering) -> Iterator[Disagreement]:
 
 
 def _opening(mine: Text, covers: Covering) -> Iterator[Disagreement]:
-    """The word that opens a claim may be a name or not. In a claim that else repeats its source,
+    """The word that opens a claim may be a name or not. In a claim that else keeps to its source,
     one that the source lacks was put in another's place."""
     content = mine.content
     held = [covers(word) for word in content]
     if len(held) < 4 or held[0] or not content[0].opens or not content[0].text[0].isupper():
         return
-    if sum(held) >= REPEATS * (len(held) - 1):
+    if sum(held) >= KEEPS_TO * (len(held) - 1):
         yield Disagreement(Kind.NAME, content[0].text, False)
 
 
@@ -173,6 +203,7 @@ def _negations(mine: Text, theirs: Text) -> Iterator[Disagreement]:
             yield Disagreement(Kind.NEGATION, denial.focus, True)
     yield from _denied_by_prefix(mine, theirs)
     yield from _denied_by_prefix(theirs, mine)
+    yield from _denied_abroad(mine, theirs)
 
 
 def _alike(one: Denial, other: Denial) -> int:
@@ -196,6 +227,19 @@ def _denied_by_prefix(one: Text, other: Text) -> Iterator[Disagreement]:
                 yield Disagreement(Kind.NEGATION, word.lower, True)
 
 
+def _denied_abroad(mine: Text, theirs: Text) -> Iterator[Disagreement]:
+    """A denial in another language, here or there, against the sentence that shares the most."""
+    for sentence in in_sentences(mine.words):
+        stems = {word.stem for word in sentence}
+        nearest = max(
+            in_sentences(theirs.words),
+            key=lambda other: len(stems & {word.stem for word in other}),
+            default=[],
+        )
+        if denied_abroad(sentence) != denied_abroad(nearest):
+            yield Disagreement(Kind.NEGATION, sentence[0].lower, True)
+
+
 def _quantifiers(mine: Text, theirs: Text) -> Iterator[Disagreement]:
     for one in mine.quantified:
         if one.group == "none":
@@ -207,7 +251,10 @@ def _quantifiers(mine: Text, theirs: Text) -> Iterator[Disagreement]:
             yield Disagreement(Kind.QUANTIFIER, one.group, False)
     if mine.hedged:
         return
+    often = Counter(word.stem for word in theirs.words)
     for doubted in theirs.hedged & mine.stems:
+        if often[doubted] > 1:  # and maybe held for sure elsewhere
+            continue
         yield Disagreement(Kind.QUANTIFIER, f"may {doubted}", False)
 
 

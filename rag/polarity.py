@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from rag.reading import Word, stem
-from rag.vocabulary import FAILING, HEDGES, MITIGATING, NEGATIONS, QUANTIFIERS
+from rag.vocabulary import (
+    ENGLISH,
+    FAILING,
+    HEDGES,
+    MITIGATING,
+    NEGATIONS,
+    NEGATIONS_ABROAD,
+    PROSPECTIVE,
+    QUANTIFIERS,
+)
 
 _REACH = 8
 """How many words a negation reaches, at most."""
@@ -57,6 +66,19 @@ def denials(words: Sequence[Word]) -> list[Denial]:
     return found
 
 
+def denied_abroad(sentence: Sequence[Word]) -> bool:
+    """Whether a sentence in another language than English denies something."""
+    forms = [word.lower for word in sentence]
+    if not ENGLISH.isdisjoint(forms):
+        return False
+    text = "".join(form for form in forms if len(form) == 1)
+    return any(one in text if _is_unspaced(one) else one in forms for one in NEGATIONS_ABROAD)
+
+
+def _is_unspaced(form: str) -> bool:
+    return ord(form[0]) >= 0x0E00
+
+
 def _is_number_sign(words: Sequence[Word], i: int) -> bool:
     """*No. 5*, and a bare *No,* that answers a question."""
     after = words[i + 1].text if i + 1 < len(words) else "."
@@ -102,10 +124,12 @@ def quantified(words: Sequence[Word]) -> list[Quantified]:
 
 
 def hedged(words: Sequence[Word]) -> frozenset[str]:
-    """The stems that a text only holds possible: the first content word after each *may*."""
+    """The stems that a text only holds possible: the first content word after each *may* or
+    *planned to*."""
     found = set()
     for i, word in enumerate(words):
-        if word.lower in HEDGES and word.text != "May":
+        to = i + 1 < len(words) and words[i + 1].lower == "to"
+        if (word.lower in HEDGES and word.text != "May") or (to and word.lower in PROSPECTIVE):
             after = (one.stem for one in words[i + 1 : i + 5] if one.is_content)
             found.add(next(after, ""))
     return frozenset(found - {""})

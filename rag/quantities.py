@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import pairwise
 
 from rag.reading import Word
 from rag.vocabulary import (
     BOUNDS,
+    DEGREES,
     ESTIMATES,
+    EXACTLY,
     MONTHS,
     NUMBER_WORDS,
     ORDINALS,
@@ -18,29 +20,33 @@ from rag.vocabulary import (
     SCALE_LETTERS,
     SCALES,
     UNITS,
+    UNITS_BY_CASE,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
     """``unit`` is one of a closed list, or None. ``bound`` is 1 for at least, -1 for at most, else
-    0. ``place`` is the token at which it stands."""
+    0; ``exact`` where the text says so. ``place`` is the token at which it stands."""
 
     value: Decimal
     unit: str | None
     bound: int
     estimated: bool
     place: int
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Date:
-    """A day, month or year that is not said is None; a month always is."""
+    """A day, month or year that is not said is None; a month always is. ``end`` is behind the
+    tokens of a date in figures, else ``place`` + 1."""
 
     day: int | None
     month: int
     year: int | None
     place: int
+    end: int
 
     def within(self, other: Date) -> bool:
         """Whether ``other`` says all that this date says."""
@@ -51,8 +57,9 @@ class Date:
 
 
 def dates_in(words: Sequence[Word]) -> list[Date]:
-    """``May 1, 1994``, ``1 May 1994``, ``1st of May``, ``May 1994``."""
-    found = []
+    """``May 1, 1994``, ``1 May 1994``, ``1st of May``, ``May 1994``, ``1994-05-01``, and
+    ``31/5/1994`` where the order cannot be mistaken."""
+    found = list(_in_figures(words))
     for i, word in enumerate(words):
         month = MONTHS.get(word.lower)
         if month is None or (word.lower in ("may", "march", "mar", "sec") and word.text.islower()):
@@ -64,8 +71,23 @@ def dates_in(words: Sequence[Word]) -> list[Date]:
             after = after[1:]
         year = _year(after[0]) if after else None
         if day is not None or year is not None:
-            found.append(Date(day, month, year, i))
+            found.append(Date(day, month, year, i, i + 1))
     return found
+
+
+def _in_figures(words: Sequence[Word]) -> Iterator[Date]:
+    for i in range(len(words) - 4):
+        parts, marks = words[i : i + 5 : 2], {words[i + 1].text, words[i + 3].text}
+        if len(marks) != 1 or not marks <= {"-", "/", "."} or not all(w.is_number for w in parts):
+            continue
+        if not all(word.lower.isdigit() and len(word.lower) <= 4 for word in parts):
+            continue
+        a, b, c = (int(word.lower) for word in parts)
+        widths = [len(word.lower) for word in parts]
+        if widths[0] == 4 and 1 <= b <= 12 and 1 <= c <= 31:
+            yield Date(c, b, a, i, i + 5)
+        elif widths[2] == 4 and a != b and 12 < max(a, b) <= 31 and 1 <= min(a, b) <= 12:
+            yield Date(max(a, b), min(a, b), c, i, i + 5)
 
 
 def _day(word: Word) -> int | None:
@@ -99,7 +121,8 @@ def quantities_in(words: Sequence[Word]) -> list[Quantity]:
         value, end = read
         unit, after = _unit(words, i, end)
         bound, estimated = _bound(words, i)
-        found.append((Quantity(value, unit, bound, estimated, i), after))
+        exact = i > 0 and words[i - 1].lower in EXACTLY
+        found.append((Quantity(value, unit, bound, estimated, i, exact), after))
         i = after
     return _with_shared_units(words, found)
 
@@ -109,6 +132,8 @@ def _number(words: Sequence[Word], i: int) -> tuple[Decimal, int] | None:
     lower = words[i].lower
     if words[i].is_number:
         value, end = Decimal(lower.replace(",", "")), i + 1
+        if i and words[i - 1].lower == "minus":
+            value = -value
         if i and end < len(words) and words[i - 1].text in PREFIXED_CURRENCIES:
             value *= SCALE_LETTERS.get(words[end].lower, 1)
         if end < len(words) and words[end].lower in SCALES:
@@ -158,6 +183,8 @@ def _unit(words: Sequence[Word], start: int, end: int) -> tuple[str | None, int]
     if start and words[start - 1].text in PREFIXED_CURRENCIES:
         return PREFIXED_CURRENCIES[words[start - 1].text], end
     after = end + 1 if end < len(words) and words[end].text == "-" else end
+    if after < len(words) and words[after].text in UNITS_BY_CASE:
+        return UNITS_BY_CASE[words[after].text], after + 1
     area = ""
     if after < len(words) and words[after].lower in ("square", "sq", "cubic"):
         area, after = words[after].lower[:2] + " ", after + 1
@@ -165,6 +192,13 @@ def _unit(words: Sequence[Word], start: int, end: int) -> tuple[str | None, int]
         if words[after].lower in ("a", "in"):
             return None, end
         unit, ends = area + UNITS[words[after].lower], after + 1
+        following = words[ends].lower if ends < len(words) else ""
+        if unit == "%" and following in ("point", "points"):
+            return "percentage points", ends + 1
+        if unit.endswith("W") and following in ("hour", "hours", "h"):
+            return f"{unit}h", ends + 1
+        if unit == "°" and following in DEGREES:
+            return DEGREES[following], ends + 1
         a_time = ends + 1 < len(words) and words[ends].lower in ("per", "/")
         if a_time and words[ends + 1].lower in ("hour", "h", "hr"):
             return {"mi": "mph"}.get(unit, f"{unit}/h"), ends + 2
@@ -195,5 +229,5 @@ def _with_shared_units(
         between = [word.lower for word in words[end : right.place]]
         joined = 0 < len(between) <= 3 and _JOINING.issuperset(between)
         if joined and left.unit is None and right.unit:
-            shared[i] = Quantity(left.value, right.unit, left.bound, left.estimated, left.place)
+            shared[i] = replace(left, unit=right.unit)
     return shared

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -36,9 +36,17 @@ _FORMS: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
     (re.compile(r"\bie\b"), "that is"),
     (re.compile(r"&"), " and "),
 ]
+_UNSPACED = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af"
+"""Scripts that put no space between words: each character is read as one. Korean puts spaces, but
+its negations stand inside words."""
+_LETTER = rf"(?:(?![{_UNSPACED}])[^\W_])"
+_NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d,]\d)|\d+\.\d+"
 _TOKEN = re.compile(
-    r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d,]\d)|\d+\.\d+|\d+(?![^\W_]*\d)|[^\W_]+|[%‰$€£°~,;:.!?()\"/+-]"
+    rf'[{_UNSPACED}]|(?<![^\s("])(?<!\d )-(?:{_NUMBER}|\d+)(?!-)|{_NUMBER}'
+    rf"|\d+(?!{_LETTER}*\d)|{_LETTER}+"
+    r"|[%‰$€£°~,;:.!?。()\"/+-]"
 )
+_FOREIGN_DIGIT = re.compile(r"(?![0-9])\d")
 _SPELLINGS = [
     (re.compile(pattern), replacement)
     for pattern, replacement in [
@@ -57,7 +65,7 @@ _SPELLINGS = [
         (r"(?<=fulfi)l$", "ll"),
     ]
 ]
-_ENDS = frozenset(".!?")
+_ENDS = frozenset(".!?。")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +82,7 @@ class Word:
 
     @property
     def is_number(self) -> bool:
-        digits = self.lower.replace(",", "").replace(".", "")
+        digits = self.lower.removeprefix("-").replace(",", "").replace(".", "")
         return digits.isascii() and digits.isdigit()
 
 
@@ -85,21 +93,38 @@ def read(text: str) -> list[Word]:
     for match in _TOKEN.finditer(plain(text)):
         token = match.group()
         lower = token.lower()
-        is_word = token[0].isalnum()
+        is_word = token[-1].isalnum()
         if is_word:
             content = lower not in FUNCTION_WORDS and (len(lower) > 1 or lower.isdigit())
             found.append(Word(token, lower, stem(lower), sentence, opens, True, content))
             opens = False
         else:
             found.append(Word(token, lower, lower, sentence, False, False, False))
-            if token in _ENDS:
+            if token in _ENDS and not (token == "." and _is_short(found)):
                 sentence, opens = sentence + 1, True
     return found
+
+
+def _is_short(before: Sequence[Word]) -> bool:
+    """Whether the full stop just read ends an abbreviation: *v.*, *Dr.*, *J.*"""
+    word = before[-2] if len(before) > 1 else None
+    return word is not None and word.text.isalpha() and (
+        len(word.text) == 1 or (len(word.text) == 2 and word.lower not in FUNCTION_WORDS)
+    )  # fmt: skip
+
+
+def in_sentences(words: Sequence[Word]) -> list[list[Word]]:
+    """The words of each sentence, in order."""
+    found: dict[int, list[Word]] = {}
+    for word in words:
+        found.setdefault(word.sentence, []).append(word)
+    return list(found.values())
 
 
 def plain(text: str) -> str:
     """``text`` with one form for quotes, dashes, contractions and abbreviations."""
     text = unicodedata.normalize("NFKC", text)
+    text = _FOREIGN_DIGIT.sub(lambda match: str(unicodedata.decimal(match[0])), text)
     for pattern, form in _FORMS:
         text = pattern.sub(form, text)
     return text
@@ -107,7 +132,10 @@ def plain(text: str) -> str:
 
 @lru_cache(maxsize=50_000)
 def stem(lower: str) -> str:
-    """The stem of a word in lower case, the same for British and American spelling."""
+    """The stem of a word in lower case, the same for British and American spelling; a number is
+    its own."""
+    if lower[0].isdigit() or lower[0] == "-":
+        return lower
     if lower.isalpha() and len(lower) > 3:
         for pattern, replacement in _SPELLINGS:
             lower = pattern.sub(replacement, lower)

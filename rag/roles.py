@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rag.quantities import Quantity
-from rag.reading import Word
+from rag.reading import Word, in_sentences
 from rag.vocabulary import AUXILIARIES, MUTUAL, NUMBER_WORDS, POINTING, SCALES
 
 _NEAR = 7
@@ -97,10 +97,7 @@ def of_another_subject(
     subject, predicate = parts
     if len(predicate) < 3 or not subject <= said or subject & about:
         return
-    by_sentence: dict[int, list[Word]] = {}
-    for word in source:
-        by_sentence.setdefault(word.sentence, []).append(word)
-    for sentence in by_sentence.values():
+    for sentence in in_sentences(source):
         held = {word.stem for word in sentence if word.is_content}
         there = _subject(sentence)
         if subject & held or len(predicate & held) < _REPEATED * len(predicate) or there is None:

@@ -7,12 +7,15 @@ can only take away. Half supported is not supported, and no threshold is ever lo
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
+from hashlib import sha256
 from typing import Protocol
 
 from footnote.model import Definition, Verdict
+from rag import vocabulary
 from rag.agreement import Agreement, agreement
 from rag.embedder import Embedder, Vectors
 
@@ -44,10 +47,18 @@ class Entailment(Protocol):
         """For each pair of source and claim."""
 
 
+@cache
+def _lists() -> bytes:
+    """The SHA-256 of the closed lists that the rules use, as sorted JSON."""
+    lists = {name: value for name, value in vars(vocabulary).items() if name.isupper()}
+    return sha256(json.dumps(lists, default=sorted, sort_keys=True).encode()).digest()
+
+
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """Checks claims against spans. The thresholds are part of its identity; they were chosen on
-    one half of the cases of ``bench/mutations`` and hold on the other."""
+    """Checks claims against spans. The thresholds and word lists are part of its identity; the
+    thresholds were chosen on one half of the cases of ``bench/mutations`` and hold on the other.
+    """
 
     embedder: Embedder
     entailment: Entailment | None = None
@@ -63,7 +74,8 @@ class Verifier:
     def __post_init__(self) -> None:
         body = {
             "kind": "verifier",
-            "name": "agreement-2",
+            "name": "agreement-3",
+            "lists": _lists().hex(),
             "partial_coverage": str(self.partial_coverage),
             "supported_coverage": str(self.supported_coverage),
             "supported_clause": str(self.supported_clause),

@@ -30,6 +30,36 @@ NEGATIONS = frozenset(
 FAILING = frozenset("fail fails failed failing refuse refuses refused".split())
 """Before *to* these deny what follows."""
 HEDGES = frozenset("may might could possibly perhaps maybe allegedly reportedly".split())
+DENYING = frozenset(
+    """
+    myth myths false falsely untrue hoax fiction fabricated deny denies denied denying disprove
+    disproves disproved disproven refute refutes refuted debunk debunks debunked wrong wrongly
+    incorrect misconception unlikely impossible rebut rebutted
+    """.split()
+)
+"""Before *that* these say that what follows is not so."""
+DOUBTING = frozenset(
+    """
+    believe believes believed belief think thinks thought suspect suspects suspected suspicion
+    suspicions claim claims claimed claiming allege alleges alleged allegation allegations rumor
+    rumors rumour rumours rumored rumoured speculate speculates speculated speculation hypothesis
+    hypothesize hypothesized hypothesise hypothesised assume assumes assumed assumption suppose
+    supposes supposed pretend pretends pretended hope hopes hoped fear fears feared wish wishes
+    wished doubt doubts doubted doubtful dispute disputes disputed question questions questioned
+    debated unclear unknown uncertain unproven unconfirmed possible possibility conceivable
+    imagine imagines imagined dream dreamed dreamt suppose propose proposes proposed demand demands
+    demanded
+    """.split()
+)
+"""Before *that* these leave open whether what follows is so."""
+PROSPECTIVE = frozenset(
+    """
+    planned expected scheduled proposed intended supposed believed thought suspected alleged claimed
+    rumored rumoured hoped likely unlikely projected predicted forecast slated meant reputed
+    plans plan intends hopes expects wants tries tried attempted attempts
+    """.split()
+)
+"""Before *to* and a verb these say that it was not, or not yet, or not surely done."""
 MITIGATING = frozenset(
     "only just merely simply solely necessarily doubt least fewer less wonder matter".split()
 )
@@ -89,10 +119,35 @@ OPPOSITES = (
     "widen narrow", "wide narrow", "deep shallow", "thick thin", "wet dry", "full empty",
     "ancient modern", "mandatory optional", "required optional", "temporary permanent",
     "rare common",
+    "guilty innocent", "guilty acquitted", "convicted acquitted", "profit loss", "profits losses",
+    "surplus deficit", "approve reject", "approved vetoed", "enact repeal", "ban legalize",
+    "appoint dismiss", "hire fire", "support oppose", "praise criticize", "confirm deny",
+    "teacher student", "employer employee", "parent child", "predator prey", "lender borrower",
+    "creditor debtor", "plaintiff defendant", "buyer seller", "upstream downstream",
+    "deposit withdraw", "credit debit", "inhale exhale", "liquid solid", "simple complex",
+    "single multiple", "clockwise counterclockwise", "top bottom", "inner outer",
+    "urban rural", "amateur professional", "natural artificial", "voluntary compulsory",
+    "voluntary mandatory", "friend enemy", "love hate", "pass fail", "survive die",
+    "survivor victim", "sink float", "freeze boil", "heat cool", "tighten loosen",
+    "accelerate decelerate", "sunrise sunset", "dawn dusk", "noon midnight", "morning evening",
+    "absorb emit", "attract repel", "anode cathode", "except include", "forward backward",
+    "maternal paternal", "prefix suffix", "wholesale retail", "send receive", "sender receiver",
+    "sent received", "lead follow", "first second", "borrow lend", "arrival departure",
     "rich poor", "ascending descending", "horizontal vertical", "even odd", "input output",
     "encrypt decrypt", "lock unlock", "acute chronic", "benign malignant",
 )  # fmt: skip
 
+ENGLISH = frozenset("the and that with which from".split())
+"""Where one of these stands, a sentence is English."""
+NEGATIONS_ABROAD = frozenset(
+    """
+    nicht kein keine keinen keinem keiner keines nie niemals ohne pas jamais aucun aucune sans
+    nunca jamás jamas ningún ninguna ninguno sin não nenhum nenhuma sem non mai nessun nessuno
+    nessuna senza niet geen nooit zonder не нет никогда без ikke inte aldrig ingen nigdy bez değil
+    yok không tidak bukan ليس ليست لم لن नहीं 不 没 沒 未 无 無 非 ない なかっ ません 않 없
+    """.split()
+)
+"""What denies in other languages; characters where no space parts the words."""
 OUTBIDDING = frozenset({"all", "only"})
 """Quantifiers that say more than to say none."""
 
@@ -142,6 +197,13 @@ _UNIT_FORMS = {
     "TB": "tb terabyte", "bit": "bit", "megabit": "megabit", "Hz": "hz hertz", "W": "w watt",
     "kW": "kw kilowatt", "MW": "mw megawatt", "V": "v volt", "J": "j joule", "K": "kelvin",
     "°": "° degree", "rad": "radian", "wei": "wei", "gwei": "gwei", "ether": "ether eth",
+    "Wh": "wh", "kWh": "kwh", "MWh": "mwh", "GWh": "gwh", "TWh": "twh", "mAh": "mah",
+    "kHz": "khz kilohertz", "MHz": "mhz megahertz", "GHz": "ghz gigahertz", "GW": "gw gigawatt",
+    "TW": "tw terawatt", "mW": "milliwatt", "kV": "kv kilovolt", "mV": "mv millivolt",
+    "Pa": "pa pascal", "hPa": "hpa", "kPa": "kpa", "MPa": "mpa", "bar": "bar",
+    "kbit/s": "kbps", "Mbit/s": "mbps", "Gbit/s": "gbps", "PB": "pb petabyte",
+    "µm": "µm μm micrometer micrometre micron", "µs": "µs μs microsecond", "ns": "nanosecond",
+    "am": "am", "pm": "pm", "BC": "bc bce", "AD": "ad ce",
     "mph": "mph", "mol": "mol mole", "mmol": "mmol millimole", "cal": "calorie", "kcal": "kcal",
 }  # fmt: skip
 UNITS = {form: unit for unit, forms in _UNIT_FORMS.items() for form in forms.split()}
@@ -150,6 +212,12 @@ UNITS |= {
     for form, unit in list(UNITS.items())
     if len(form) > 2 and not form.endswith(("s", "y")) and f"{form}s" not in UNITS
 }
+UNITS_BY_CASE = {
+    "mW": "mW", "MW": "MW", "mWh": "mWh", "MWh": "MWh", "Mb": "megabit", "Gb": "gigabit",
+    "kb": "kilobit", "mV": "mV", "MV": "MV", "Mbps": "Mbit/s", "MBps": "MB/s",
+}  # fmt: skip
+"""Where a capital makes another unit."""
+DEGREES = {"c": "°C", "celsius": "°C", "centigrade": "°C", "f": "°F", "fahrenheit": "°F"}
 PREFIXED_CURRENCIES = {"$": "USD", "€": "EUR", "£": "GBP"}
 
 _SMALL = (
@@ -180,6 +248,7 @@ BOUNDS = {
     "maximum of": -1, "shorter than": -1, "younger than": -1,
 }  # fmt: skip
 """What stands before a number and makes a lower (1) or an upper (-1) bound of it."""
+EXACTLY = frozenset("exactly precisely only just".split())
 ESTIMATES = frozenset("about approximately around nearly almost roughly some circa ~ c".split())
 
 IMPLIED_NUMBERS = {
@@ -205,6 +274,19 @@ POINTING = frozenset(
     """.split()
 )
 """Before a verb these say that its subject may be one that was named before."""
+ONE_WAY = frozenset(
+    """
+    to than as before after then over under above below by into onto of from through called named
+    known : / -
+    """.split()
+)
+"""Between two words these say which is which: *from A to B*, *A of B*, *3:1*."""
+TURNED = {
+    one: other
+    for pair in ("on off", "in out", "to from", "over under", "into from", "and or", "for against")
+    for one, other in (pair.split(), reversed(pair.split()))
+}
+"""Small words that turn a sentence around where one stands in the place of the other."""
 MUTUAL = frozenset(
     "meet met marri border join connect equal resembl neighbour collabor divorc adjac near close"
     " togeth play fight fought tie drew face versus vs share link adjoin match".split()

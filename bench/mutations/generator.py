@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from bench.mutations import changes, edits
+from bench.mutations import changes, edits, places
 from bench.mutations.corpus import Corpus, Statement, Written
 from bench.mutations.sources import Similar, crossed, says_something_else, stitched
 
@@ -48,6 +48,8 @@ CHANGES: dict[str, changes.Change] = {
     "quantifier": changes.quantifier,
     "opposite": changes.opposite,
     "clause added": changes.clause_added,
+    "words swapped": places.swapped,
+    "numbers swapped": places.numbers_swapped,
 }
 _BEFORE_CHANGE = (
     "lead added",
@@ -90,7 +92,11 @@ def cases(corpus: Corpus, seed: int, limit: int) -> list[Case]:
     similar = Similar(corpus.statements)
     named = {n for s in corpus.statements for n in changes.names_in(s.text, corpus.names)}
     others = random.Random(seed).sample(sorted(named), min(len(named), 300))
-    rules = CHANGES | {"name": partial(changes.name, known=corpus.names, others=others)}
+    things = places.things_in([statement.text for statement in corpus.statements])
+    rules = CHANGES | {
+        "name": partial(changes.name, known=corpus.names, others=others),
+        "word": partial(places.replaced, things=things),
+    }
     written = [one for one in corpus.written if one.label != "contradict"]
     makers = [
         *(("a", "edit", kind, _edited(rule)) for kind, rule in EDITS.items()),
@@ -215,6 +221,7 @@ def _other_sources(corpus: Corpus, similar: Similar) -> dict[str, Maker]:
         return None if claim is None else (claim, f"{text.text} {second.text}", False)
 
     return {
+        "source: doubted": _doubted_source,
         "source: other document": _random_source(corpus.statements),
         "source: neighbour": neighbour,
         "source: similar": _similar_source(similar),
@@ -223,6 +230,11 @@ def _other_sources(corpus: Corpus, similar: Similar) -> dict[str, Maker]:
         "crossed, both cited": cross,
         "crossed, both cited, other document": cross_far,
     }
+
+
+def _doubted_source(text: Text, rng: random.Random) -> Made | None:
+    source = places.doubted(text.text, rng)
+    return None if source is None else (_lightly(text.text, rng), source, False)
 
 
 def _random_source(statements: Sequence[Statement]) -> Maker:

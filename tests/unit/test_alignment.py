@@ -8,8 +8,10 @@ import pytest
 
 from footnote.model import Hit, Question, Usage, Verdict
 from rag.alignment import CHECKS, Candidates
+from rag.claims import read_output
 from rag.draft import Draft
 from rag.evidence import Evidence
+from rag.grounding import ground
 from rag.lexical import content_terms, terms
 from rag.llm import Completion
 from rag.openlora import OpenLora
@@ -186,3 +188,27 @@ def test_what_decides_the_citations_is_part_of_the_models_identity() -> None:
         "kind": "openlora", "version": 2, "base": "says", "checks": 6, "checks_per_source": 3,
         "max_aligned": 20,
     }  # fmt: skip
+
+
+class Denies(Literal):
+    """Says that what does not support a claim denies it, with the given score."""
+
+    def __init__(self, score: float) -> None:
+        super().__init__()
+        self.score = score
+
+    def verify(self, claim: str, cited_text: str, title: str = "") -> Verification:
+        found = super().verify(claim, cited_text, title)
+        supports = found.verdict is Verdict.SUPPORTED
+        return found if supports else Verification(Verdict.CONTRADICTED, self.score)
+
+
+@pytest.mark.parametrize(("score", "shown"), [(0.9, 1), (0.5, 0)])
+def test_an_unmarked_claim_cites_the_sentence_that_plainly_denies_it(
+    score: float, shown: int
+) -> None:
+    hits = {1: HITS[0]}
+    output = read_output("The bell was cast in 1872.", hits.keys())
+    (claim,) = ground(output, hits, evidence(HITS[:1]), Denies(score)).claims
+    assert len(claim.cited) == shown
+    assert all(one.verification.verdict is Verdict.CONTRADICTED for one in claim.cited)

@@ -92,3 +92,4 @@ def test_the_thresholds_and_the_model_are_part_of_its_identity() -> None:
     assert one == Verifier(WordEmbedder()).definition.definition_id
     assert one != Verifier(WordEmbedder("other")).definition.definition_id
     assert one != Verifier(WordEmbedder(), supported_coverage=0.7).definition.definition_id
+    assert len(str(Verifier(WordEmbedder()).definition.body["lists"])) == 64

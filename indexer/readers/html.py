@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from indexer.readers.hidden import hides, hiding_selectors
+from indexer.readers.hidden import SPECIAL, Look, look_of
 from indexer.readers.plain import decode, stem
+from indexer.readers.styles import Rule, declarations, rules
 from indexer.readers.submission import Submission
 
-_INVISIBLE = ["script", "style", "noscript", "template", "svg", "nav", "iframe", "head"]
+_INVISIBLE = """
+    script style noscript template svg nav iframe head canvas audio video datalist noembed noframes
+    meter progress annotation annotation-xml
+    """.split()
+_MOST_WORK = 200_000_000
+"""Elements looked at for all rules of a page together: a second or two. Rules beyond are not
+read."""
+_COST_OF_A_MATCH = 100
+"""An element that matches, in elements that do not."""
 _BLOCKS = frozenset(
     """
-    address article aside blockquote dd div dl dt fieldset figcaption figure footer form h1
-    h2 h3 h4 h5 h6 header hr li main ol p pre section table tr ul
+    address article aside blockquote dd details dialog div dl dt fieldset figcaption figure footer
+    form h1 h2 h3 h4 h5 h6 header hr li main ol p pre section summary table tr ul
     """.split()
 )
 
@@ -29,32 +39,76 @@ def read(name: str, data: bytes) -> Submission:
     for tag in _INVISIBLE:
         for node in tree.css(tag):
             node.decompose()
-    hidden = _take_hidden(tree, styles)
+    hidden = _take_hidden(tree, _said_by_sheet(tree, styles))
     root = tree.body
     text = _text(root) if root is not None else ""
     return Submission(name, text, {}, title or stem(name), hidden)
 
 
-def _take_hidden(tree: LexborHTMLParser, styles: str) -> int:
-    """Remove what is not shown; returns how many passages of text that were."""
-    by_rule = {n.mem_id for s in hiding_selectors(styles) for n in _matching(tree, s)}
-    nodes = [
-        node
-        for node in tree.css("[hidden], [aria-hidden], [style], font[color]") + _all(tree, by_rule)
-        if node.mem_id in by_rule or hides(node.tag or "", node.attributes, _backgrounds(node))
-    ]
-    count = 0
-    taken: set[int] = set()
-    for node in nodes:
-        if node.mem_id in taken or _above(node) & taken:
+def _said_by_sheet(tree: LexborHTMLParser, styles: str) -> Mapping[int, Sequence[Rule]]:
+    """The rules that match an element, by its id, the weightiest last."""
+    found: dict[int, list[Rule]] = {}
+    nodes = len(tree.css("*"))
+    work = 0
+    for rule in sorted(rules(styles), key=lambda rule: rule.weight):
+        matching = _matching(tree, rule.selector)
+        work += nodes + _COST_OF_A_MATCH * len(matching)
+        if work > _MOST_WORK:
+            break
+        for node in matching:
+            found.setdefault(node.mem_id, []).append(rule)
+    return found
+
+
+def _said(node: LexborNode, by_sheet: Sequence[Rule]) -> dict[str, str]:
+    """All declarations for an element; what is important in a sheet beats its own attribute."""
+    plain, important = declarations(node.attributes.get("style") or "")
+    said: dict[str, str] = {}
+    for each in (
+        *(rule.declarations for rule in by_sheet),
+        plain,
+        *(rule.important for rule in by_sheet),
+        important,
+    ):
+        said.update(each)
+    return said
+
+
+def _take_hidden(tree: LexborHTMLParser, by_sheet: Mapping[int, Sequence[Rule]]) -> int:
+    """Remove what is not shown; returns how many passages of text that were.
+
+    What is hidden by its look alone may hold what is seen, so it is removed text by text."""
+    passages: set[int] = set()
+    unseen: list[LexborNode] = []
+    stack = [(tree.root, Look(), 0)]
+    while stack:
+        node, look, hidden_in = stack.pop()
+        if node is None or node.tag == "-comment":
             continue
-        taken.add(node.mem_id)
-        count += bool(node.text().strip())
-    for node in nodes:
-        if node.mem_id in taken:
-            taken.discard(node.mem_id)
-            node.decompose()
-    return count
+        if node.tag == "-text":
+            if hidden_in and (node.text_content or "").strip():
+                unseen.append(node)
+                passages.add(hidden_in)
+            continue
+        within = _look(node, by_sheet.get(node.mem_id, ()), look)
+        if within is None:
+            unseen.append(node)
+            if node.text().strip():
+                passages.add(node.mem_id)
+            continue
+        if within is not look:
+            hidden_in = (hidden_in or node.mem_id) if within.hides else 0
+        stack.extend((child, within, hidden_in) for child in node.iter(include_text=True))
+    for node in unseen:
+        node.decompose()
+    return len(passages)
+
+
+def _look(node: LexborNode, by_sheet: Sequence[Rule], around: Look) -> Look | None:
+    tag, attributes = node.tag or "", node.attributes
+    if not attributes and not by_sheet and tag not in SPECIAL:
+        return around
+    return look_of(tag, attributes, _said(node, by_sheet), around)
 
 
 def _matching(tree: LexborHTMLParser, selector: str) -> list[LexborNode]:
@@ -62,28 +116,6 @@ def _matching(tree: LexborHTMLParser, selector: str) -> list[LexborNode]:
         return tree.css(selector)
     except Exception:  # selectolax raises what it likes for a selector that it cannot read
         return []
-
-
-def _all(tree: LexborHTMLParser, wanted: set[int]) -> list[LexborNode]:
-    return [node for node in tree.css("*") if node.mem_id in wanted] if wanted else []
-
-
-def _above(node: LexborNode) -> set[int]:
-    found = set()
-    while (parent := node.parent) is not None:
-        found.add(parent.mem_id)
-        node = parent
-    return found
-
-
-def _backgrounds(node: LexborNode) -> list[str]:
-    """The styles of all elements around ``node``."""
-    found = []
-    while (parent := node.parent) is not None:
-        found.append((parent.attributes.get("style") or "") if parent.tag != "-document" else "")
-        found.append(parent.attributes.get("bgcolor") or "" if parent.tag != "-document" else "")
-        node = parent
-    return found
 
 
 def _text(root: LexborNode) -> str:

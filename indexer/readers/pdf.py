@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from pypdf import PageObject, PdfReader
 from pypdf.errors import DependencyError
 
+from indexer.readers.ink import Ink
 from indexer.readers.plain import stem
 from indexer.readers.submission import Submission
 
@@ -57,9 +59,10 @@ def _read_page(page: PageObject) -> tuple[str, int]:
     sieve = _Sieve(page)
     text = page.extract_text(visitor_operand_before=sieve.operand, visitor_text=sieve.text).strip()
     visible = "".join(sieve.visible).strip()
-    if not sieve.hidden or not visible:
-        return text, 0
-    return visible, sieve.hidden
+    if visible or not sieve.hidden:
+        return (visible, sieve.hidden) if sieve.hidden else (text, 0)
+    # What a scan has recognised is drawn in no ink at all; words in white are no scan.
+    return (text, 0) if not sieve.inkless else ("", sieve.hidden)
 
 
 class _Sieve:
@@ -68,14 +71,19 @@ class _Sieve:
     def __init__(self, page: PageObject) -> None:
         self.visible: list[str] = []
         self.hidden = 0
+        self.inkless = False
+        """Whether any of it is hidden by its colour."""
         self._mode = 0
         self._modes: list[int] = []
         self._shown_mode = 0
+        self._ink = Ink(_resources(page))
+        self._unseen: list[bool] = []
         self._last_hidden = False
         box = page.mediabox
         self._box = (float(box.left), float(box.bottom), float(box.right), float(box.top))
 
     def operand(self, operator: bytes, operands: Any, cm: Any, tm: Any) -> None:
+        self._ink.operand(operator, operands, cm)
         if operator == b"Tr" and operands:
             self._mode = int(operands[0])
         elif operator == b"q":
@@ -84,12 +92,16 @@ class _Sieve:
             self._mode = self._modes.pop()
         elif operator in (b"Tj", b"TJ", b"'", b'"'):
             self._shown_mode = self._mode
+            self._unseen.append(self._ink.hides(*_place(cm, tm)))
 
     def text(self, text: str, cm: Any, tm: Any, font: Any, size: float) -> None:
         if not text.strip():
             self.visible.append(text)
             return
-        hidden = self._shown_mode in _INVISIBLE or self._is_unseen(cm, tm, size)
+        in_no_ink = bool(self._unseen) and all(self._unseen)
+        self._unseen = []
+        self.inkless |= in_no_ink
+        hidden = in_no_ink or self._shown_mode in _INVISIBLE or self._is_unseen(cm, tm, size)
         if not hidden:
             self.visible.append(text)
         elif not self._last_hidden:
@@ -98,9 +110,18 @@ class _Sieve:
 
     def _is_unseen(self, cm: Any, tm: Any, size: float) -> bool:
         left, bottom, right, top = self._box
-        x = tm[4] * cm[0] + tm[5] * cm[2] + cm[4]
-        y = tm[4] * cm[1] + tm[5] * cm[3] + cm[5]
+        x, y = _place(cm, tm)
         scale = max(abs(tm[0]) + abs(tm[1]), abs(tm[2]) + abs(tm[3]))
         scale *= max(abs(cm[0]) + abs(cm[1]), abs(cm[2]) + abs(cm[3]))
         outside = not (left - 1 <= x <= right + 1 and bottom - 1 <= y <= top + 1)
         return outside or abs(size) * scale < _SMALLEST
+
+
+def _place(cm: Any, tm: Any) -> tuple[float, float]:
+    """Where text under two matrices begins on its page."""
+    return tm[4] * cm[0] + tm[5] * cm[2] + cm[4], tm[4] * cm[1] + tm[5] * cm[3] + cm[5]
+
+
+def _resources(page: PageObject) -> Mapping[str, Any]:
+    found = page["/Resources"].get_object() if "/Resources" in page else None
+    return found if isinstance(found, Mapping) else {}

@@ -74,9 +74,14 @@ class Held:
     statements: Sequence[Statement]
     since: Sequence[int]
 
+    def span(self, place: Place) -> Span:
+        """Where a place of this Document stands in its text."""
+        last = self.statements[place.index + place.length - 1]
+        return Span(self.statements[place.index].span.start, last.span.end)
+
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class Place:
     """``length`` statements of a Document from ``index`` on, and how much of another they hold."""
 
     document_id: str
@@ -115,7 +120,7 @@ def held(
     since = [arrivals[document.version]] * len(now)
     for arrival, version in sorted(versions, reverse=True):
         if version != document.version and arrival < arrivals[document.version]:
-            before = _Index(document.document_id, statements(text_of(version)))
+            before = StatementIndex(document.document_id, statements(text_of(version)))
             for i, statement in enumerate(now):
                 place = before.best(statement)
                 if place is not None and place.share >= SAME:
@@ -143,8 +148,8 @@ def find_origins(
             equal[statement.letters].append((one.since[i], one.document_id, i))
     for places in equal.values():
         places.sort()
-    indexes = {one.document_id: _Index(one.document_id, one.statements) for one in members}
-    direct: dict[tuple[str, int], _Place] = {}
+    indexes = {one.document_id: StatementIndex(one.document_id, one.statements) for one in members}
+    direct: dict[tuple[str, int], Place] = {}
     for one in members:
         others = [o for o in members if o is not one and linked(one.document_id, o.document_id)]
         others.sort(key=lambda o: (-linked(one.document_id, o.document_id), o.document_id))
@@ -156,7 +161,7 @@ def find_origins(
             name,
             by_id[name].statements[i].span,
             place.document_id,
-            _span(by_id[place.document_id], place),
+            by_id[place.document_id].span(place),
         )
         for (name, i) in sorted(direct)
         for place in [_first(direct, by_id, direct[name, i])]
@@ -168,16 +173,16 @@ def _places(
     one: Held,
     others: Sequence[Held],
     equal: dict[str, list[tuple[int, str, int]]],
-    indexes: dict[str, _Index],
+    indexes: dict[str, StatementIndex],
     unrelated: Callable[[str, str], bool],
-) -> Iterator[tuple[int, _Place]]:
+) -> Iterator[tuple[int, Place]]:
     """For statements of ``one`` by index: the earlier place that says the same."""
-    exact: dict[int, _Place] = {}
-    near: list[list[_Place]] = []
+    exact: dict[int, Place] = {}
+    near: list[list[Place]] = []
     for i, statement in enumerate(one.statements):
         first = next(
             (
-                _Place(name, j, 1, 1.0)
+                Place(name, j, 1, 1.0)
                 for since, name, j in equal[statement.letters]
                 if since < one.since[i]
                 and name != one.document_id
@@ -205,14 +210,14 @@ def _places(
                 break
 
 
-def _since(others: Sequence[Held], place: _Place) -> int:
+def _since(others: Sequence[Held], place: Place) -> int:
     """When the last of the statements at ``place`` came."""
     other = next(o for o in others if o.document_id == place.document_id)
     return max(other.since[place.index : place.index + place.length])
 
 
 def _in_a_run(
-    i: int, place: _Place, exact: dict[int, _Place], near: Sequence[Sequence[_Place]]
+    i: int, place: Place, exact: dict[int, Place], near: Sequence[Sequence[Place]]
 ) -> bool:
     """Whether a neighbour of statement ``i`` stood beside ``place``."""
     for j in range(max(i - _BESIDE, 0), min(i + _BESIDE + 1, len(near))):
@@ -225,7 +230,7 @@ def _in_a_run(
     return False
 
 
-def _first(direct: dict[tuple[str, int], _Place], by_id: dict[str, Held], place: _Place) -> _Place:
+def _first(direct: dict[tuple[str, int], Place], by_id: dict[str, Held], place: Place) -> Place:
     """The place that ``place`` itself leads to; ends, since each step goes to an earlier one."""
     while (place.document_id, place.index) in direct:
         before = direct[place.document_id, place.index]
@@ -236,11 +241,6 @@ def _first(direct: dict[tuple[str, int], _Place], by_id: dict[str, Held], place:
         )  # fmt: skip
         place = replace(before, length=2) if both else before
     return place
-
-
-def _span(one: Held, place: _Place) -> Span:
-    last = one.statements[place.index + place.length - 1]
-    return Span(one.statements[place.index].span.start, last.span.end)
 
 
 def _says_otherwise(words: frozenset[str], others: frozenset[str]) -> bool:
@@ -265,7 +265,7 @@ def _is_number(word: str) -> bool:
     return word[0].isdigit()
 
 
-class _Index:
+class StatementIndex:
     """The statements of one text by their shingles."""
 
     def __init__(self, document_id: str, statements: Sequence[Statement]) -> None:
@@ -276,17 +276,23 @@ class _Index:
             for shingle in statement.shingles:
                 self._holders[shingle].append(i)
 
-    def best(self, wanted: Statement) -> _Place | None:
+    def best(self, wanted: Statement) -> Place | None:
         """The statement, or some in a row, that hold most of ``wanted``, if that is enough."""
         shared = Counter(i for shingle in wanted.shingles for i in self._holders.get(shingle, ()))
-        best: _Place | None = None
+        best: Place | None = None
         for i, _ in shared.most_common(3):
             for first, length in ((i, 1), (i - 1, 2), (i, 2), self._run(i, wanted)):
                 share = self._share(first, length, wanted)
                 gain = _PAIR_GAIN if best is not None and length > best.length else 0.0
                 if share >= SAME_IN_A_RUN and (best is None or share > best.share + gain):
-                    best = _Place(self._document_id, first, length, share)
+                    best = Place(self._document_id, first, length, share)
         return best
+
+    def taken(self, place: Place, by: Statement) -> float:
+        """What part of the statements at a place another one holds."""
+        said = self._statements[place.index : place.index + place.length]
+        shingles = frozenset[str]().union(*(one.shingles for one in said))
+        return len(shingles & by.shingles) / len(shingles)
 
     def _run(self, i: int, wanted: Statement) -> tuple[int, int]:
         """The statements around ``i`` that ``wanted`` holds: a copy without full stops is one long

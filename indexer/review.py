@@ -13,7 +13,7 @@ from footnote.errors import Invalid, NotFound
 from footnote.model import Document
 from footnote.settings import read_settings
 from indexer.commands import indexer_of
-from indexer.duplicates import clusters_of
+from indexer.duplicates import LINKED, clusters_of
 from indexer.progress import reporter
 from indexer.tracing import put_first
 from rag.datanets import published_folder
@@ -22,6 +22,9 @@ from rag.lineage import Lineage, pair
 from rag.snapshot import CATALOGUE, current_manifest
 
 Pairs = Sequence[tuple[str, str]]
+
+_FIRST_COME = 1
+"""The arrival of the first text of a Datanet; rulings put texts before it."""
 
 
 def ruled(
@@ -43,8 +46,12 @@ def ruled(
 
 def clusters(documents: Mapping[str, Document], lineage: Lineage) -> list[dict[str, Any]]:
     """The clusters with their Documents in order of arrival, the first being paid for what they
-    share, and the pairs that they were found by."""
+    share, and the pairs that they were found by.
+
+    A ruling is about a text as it stood: after a change ``ruled_first`` is over, and what it had
+    before the change stays first (``ruled_first_before_change``)."""
     found = []
+    once_ruled = {name for (name, _), arrival in lineage.arrivals.items() if arrival < _FIRST_COME}
     for names in clusters_of(lineage.links):
         held = {name: lineage.arrivals[name, documents[name].version] for name in names}
         members = sorted(names, key=lambda name: (held[name], name))
@@ -57,15 +64,18 @@ def clusters(documents: Mapping[str, Document], lineage: Lineage) -> list[dict[s
                         "id": name,
                         "title": documents[name].title,
                         "arrival": held[name],
-                        "ruled_first": held[name] < 1,
+                        "ruled_first": held[name] < _FIRST_COME,
+                        "ruled_first_before_change": name in once_ruled
+                        and held[name] >= _FIRST_COME,
                         "sentences_of_others": sum(o.document_id == name for o in moved),
+                        "sentences_in_others": sum(o.origin_id == name for o in moved),
                     }
                     for name in members
                 ],
                 "pairs": [
                     {"one": link.one, "other": link.other, "containment": link.containment}
                     for link in lineage.links
-                    if link.one in held
+                    if link.one in held and link.containment >= LINKED
                 ],
             }
         )
@@ -129,16 +139,44 @@ def review(
     _print(found, lineage, compared=catalogue.has_lineage)
 
 
+def in_words(cluster: Mapping[str, Any]) -> list[str]:
+    """A cluster as lines to read: its Documents with what each is paid for, then its pairs."""
+    members = cluster["documents"]
+    lines = [f"first {cluster['first']}, of {len(members)} that share text"]
+    for one in members:
+        lines.append(f"  {one['id']:<40} {one['title']}")
+        lines.append(
+            f"    {_counted(one['sentences_of_others'])} of its own paid to others, "
+            f"{_counted(one['sentences_in_others'])} in others paid to it"
+        )
+        lines += [f"    {said}" for said in _ruling(one, cluster["first"])]
+    for link in cluster["pairs"]:
+        lines.append(f"  {link['containment']:>6.0%} shared by {link['one']} and {link['other']}")
+    return lines
+
+
+def _counted(sentences: int) -> str:
+    return "1 sentence" if sentences == 1 else f"{sentences:,} sentences"
+
+
+def _ruling(one: Mapping[str, Any], first: str) -> list[str]:
+    """What a ruling on one Document means today, if there is one."""
+    if one["ruled_first"] and one["id"] == first:
+        return ["ruled first: as it stands it counts as having come before all others"]
+    if one["ruled_first"]:
+        return [f"ruled first, but {first} was ruled before it later on"]
+    if one["ruled_first_before_change"]:
+        return [
+            "ruled first before it changed: what it said then stays first, what is new came late; "
+            "rule again to include it"
+        ]
+    return []
+
+
 def _print(found: list[dict[str, Any]], lineage: Lineage, *, compared: bool) -> None:
     for cluster in found:
-        click.echo(f"first {cluster['first']}")
-        for one in cluster["documents"][1:]:
-            click.echo(
-                f"  {one['id']:<40} {one['sentences_of_others']:>5} sentences of others  "
-                f"{one['title']}"
-            )
-        for link in cluster["pairs"]:
-            click.echo(f"  {link['containment']:>6.0%} shared by {link['one']} and {link['other']}")
+        for line in in_words(cluster):
+            click.echo(line)
     for one, other in sorted(lineage.unrelated):
         click.echo(f"ruled unrelated: {one} and {other}")
     for document_id, kinds in sorted(lineage.marks.items()):

@@ -7,20 +7,28 @@ sketches are kept under their version, and the origins of a cluster under its ke
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
 from footnote.ids import canonical_json, sha256
 from footnote.model import Document
-from indexer import duplicates, origins
-from indexer.duplicates import Boilerplate, clusters_of, find_links, sketch
+from indexer import duplicates, origins, passages
+from indexer.duplicates import LINKED, Boilerplate, Shingles, clusters_of, find_links, sketch
+from indexer.origins import Held, StatementIndex
+from indexer.passages import Sharing, find_passages
 from rag.lineage import Lineage, Link, Origin, pair
 
-RECIPE: Mapping[str, Any] = {"links": dict(duplicates.RECIPE), "origins": dict(origins.RECIPE)}
+RECIPE: Mapping[str, Any] = {
+    "links": dict(duplicates.RECIPE),
+    "origins": dict(origins.RECIPE),
+    "passages": dict(passages.RECIPE),
+}
 """What a Lineage follows from besides the Documents; another one finds it anew."""
+_KEPT_TEXTS = 512
 
 
 def put_first(lineage: Lineage, document: Document) -> Lineage:
@@ -51,23 +59,62 @@ def trace(
     links, boilerplate = find_links(
         [(d.document_id, np.frombuffer(sketches[d.version], "<u4")) for d in ordered],
         before.unrelated,
+        [tuple(sorted({share.address for share in d.contributors})) for d in ordered],
     )
+    sketched = {d.document_id: np.frombuffer(sketches[d.version], "<u4") for d in ordered}
+    texts = _Texts(documents, _versions(before.arrivals), text_of)
+    sharing = _sharing(links)
     clusters: dict[str, bytes] = {}
     found: list[Origin] = []
     known = _by_document(before.origins)
-    held = _versions(before.arrivals)
-    for names in clusters_of(links):
-        members = [documents[name] for name in names]
-        versions = [held[name] for name in names]
-        key = _key(names, versions, before.unrelated)
+    for names in _groups(links, sharing):
+        key = _key(names, sharing, texts.versions, before.unrelated)
         if all(before.clusters.get(name) == key for name in names):
             found.extend(origin for name in names for origin in known.get(name, ()))
         else:
-            found.extend(_origins(members, versions, links, before.unrelated, boilerplate, text_of))
+            near = list(_origins(names, texts, links, before.unrelated, boilerplate))
+            found.extend(near)
+            found.extend(_passages(names, near, texts, sharing, sketched, boilerplate))
         clusters.update(dict.fromkeys(names, key))
     return replace(
         before, sketches=sketches, links=tuple(links), clusters=clusters, origins=tuple(found)
     )
+
+
+class _Texts:
+    """What Documents hold since when, read as it is needed; what was read lately is kept."""
+
+    def __init__(
+        self,
+        documents: Mapping[str, Document],
+        versions: Mapping[str, list[tuple[int, bytes]]],
+        text_of: Callable[[bytes], str],
+    ) -> None:
+        self.versions = versions
+        self._documents = documents
+        self._text_of = text_of
+        self.read = lru_cache(maxsize=_KEPT_TEXTS)(self._read)
+
+    def _read(self, name: str) -> tuple[Held, StatementIndex]:
+        held = origins.held(self._documents[name], self.versions[name], self._text_of)
+        return held, StatementIndex(name, held.statements)
+
+
+def _sharing(links: Iterable[Link]) -> dict[str, list[str]]:
+    """Who shares a passage with whom without being a near-duplicate, by id."""
+    found: dict[str, list[str]] = {}
+    for link in links:
+        if link.containment < LINKED:
+            found.setdefault(link.one, []).append(link.other)
+            found.setdefault(link.other, []).append(link.one)
+    return found
+
+
+def _groups(links: Iterable[Link], sharing: Mapping[str, list[str]]) -> list[list[str]]:
+    """What is traced together: each cluster, and each Document that only shares a passage."""
+    clusters = clusters_of(links)
+    alone = sharing.keys() - {name for names in clusters for name in names}
+    return [*clusters, *([name] for name in sorted(alone))]
 
 
 def _versions(arrivals: Mapping[tuple[str, bytes], int]) -> dict[str, list[tuple[int, bytes]]]:
@@ -81,30 +128,59 @@ def _versions(arrivals: Mapping[tuple[str, bytes], int]) -> dict[str, list[tuple
 
 
 def _origins(
-    members: Iterable[Document],
-    versions: Iterable[list[tuple[int, bytes]]],
+    names: Sequence[str],
+    texts: _Texts,
     links: Iterable[Link],
     unrelated: frozenset[tuple[str, str]],
     boilerplate: Boilerplate,
-    text_of: Callable[[bytes], str],
 ) -> list[Origin]:
+    """The origins within a cluster."""
+    if len(names) == 1:
+        return []
     containment = {(link.one, link.other): link.containment for link in links}
     return origins.find_origins(
-        [origins.held(m, v, text_of) for m, v in zip(members, versions, strict=True)],
+        [texts.read(name)[0] for name in names],
         lambda a, b: containment.get(pair(a, b), 0.0),
         lambda a, b: pair(a, b) in unrelated,
         boilerplate.holds,
     )
 
 
+def _passages(
+    names: Sequence[str],
+    near: Iterable[Origin],
+    texts: _Texts,
+    sharing: Mapping[str, list[str]],
+    sketched: Mapping[str, Shingles],
+    boilerplate: Boilerplate,
+) -> Iterator[Origin]:
+    """The origins outside of the cluster, of sentences that have none within it."""
+    traced = {(origin.document_id, origin.span) for origin in near}
+    for name in names:
+        others = [
+            Sharing(other, sketched[other], partial(texts.read, other))
+            for other in sharing.get(name, ())
+        ]
+        if others:
+            found = find_passages(texts.read(name)[0], others, boilerplate.holds)
+            yield from (one for one in found if (name, one.span) not in traced)
+
+
 def _key(
-    names: list[str], versions: list[list[tuple[int, bytes]]], unrelated: frozenset[tuple[str, str]]
+    names: Sequence[str],
+    sharing: Mapping[str, list[str]],
+    versions: Mapping[str, list[tuple[int, bytes]]],
+    unrelated: frozenset[tuple[str, str]],
 ) -> bytes:
+    """What the origins of a group follow from."""
+    others = {other for name in names for other in sharing.get(name, ())}
     body = {
-        "members": [
-            [name, [[number, version.hex()] for number, version in held]]
-            for name, held in zip(names, versions, strict=True)
-        ],
+        "members": list(names),
+        "sharing": {name: sorted(sharing[name]) for name in names if name in sharing},
+        "versions": {
+            name: [[number, version.hex()] for number, version in versions[name]]
+            for name in {*names, *others}
+        },
         "unrelated": [list(one) for one in sorted(unrelated) if set(one) <= set(names)],
     }
     return sha256(canonical_json(body))

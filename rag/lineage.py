@@ -9,7 +9,7 @@ the sentence at a span stood before: payment for it goes there.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from footnote.model import Span
 
@@ -136,17 +136,27 @@ def read_links(rows: Rows) -> tuple[Link, ...]:
 
 
 def read_origins(rows: Rows, document_id: str, span: Span) -> list[Origin]:
-    """What is known of the sentences that ``span`` touches, in their order."""
-    return [
-        _origin(row)
-        for row in rows(
-            'SELECT * FROM origins WHERE document_id = ? AND start < ? AND "end" > ? '
-            "ORDER BY start",
-            document_id,
-            span.end,
-            span.start,
-        )
-    ]
+    """What is known of the sentences that ``span`` touches, in their order, each followed to where
+    it stood before all others."""
+    found = rows(
+        'SELECT * FROM origins WHERE document_id = ? AND start < ? AND "end" > ? ORDER BY start',
+        document_id,
+        span.end,
+        span.start,
+    )
+    return [_followed(rows, _origin(row)) for row in found]
+
+
+def _followed(rows: Rows, origin: Origin) -> Origin:
+    """Each step leads to an earlier arrival, so that this ends."""
+    place = origin.origin_id, origin.origin_span.start, origin.origin_span.end
+    while before := rows(
+        'SELECT * FROM origins WHERE document_id = ? AND start = ? AND "end" = ?', *place
+    ):
+        last = _origin(before[0])
+        origin = replace(origin, origin_id=last.origin_id, origin_span=last.origin_span)
+        place = origin.origin_id, origin.origin_span.start, origin.origin_span.end
+    return origin
 
 
 def _origin(row: tuple[object, ...]) -> Origin:

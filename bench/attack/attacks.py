@@ -10,8 +10,10 @@ from functools import partial
 from typing import Any
 
 from bench.attack.copies import (
+    dressed,
     homoglyphs,
     keywords,
+    padded,
     pieces,
     reordered,
     swapped,
@@ -80,6 +82,16 @@ def _splitting(size: int, targets: Sequence[Target], dice: random.Random) -> lis
         (row["title"], part) for row in _distinct(targets) for part in pieces(row["text"], size)
     ]
     return [_row(i, title, part) for i, (title, part) in enumerate(parts)]
+
+
+def _padding(copies: int, dress: bool, targets: Sequence[Target], dice: random.Random) -> list[Row]:
+    """Runs of five sentences, each within four times as much that is the attacker's own; of fewer
+    runs where there are more copies of each."""
+    words = vocabulary([target.row["text"] for target in targets])
+    parts = [(row["title"], one) for row in _distinct(targets) for one in pieces(row["text"], 5)]
+    chosen = [part for part in parts[::copies] for _ in range(copies)]
+    texts = [(title, dressed(one, dice) if dress else one) for title, one in chosen]
+    return [_row(i, title, padded(one, 4, words, dice)) for i, (title, one) in enumerate(texts)]
 
 
 def _baited(targets: Sequence[Target], dice: random.Random) -> list[Row]:
@@ -179,6 +191,9 @@ def every_attack(revisions: Mapping[str, Row]) -> list[Attack]:
         *attacks,
         Attack("splitting", partial(_splitting, 5), 5.0),
         Attack("splitting finely", partial(_splitting, 1), 5.0),
+        Attack("padding", partial(_padding, 1, False), 5.0),
+        Attack("padding, dressed", partial(_padding, 1, True), 5.0),
+        Attack("padding, twelve times", partial(_padding, 12, False), 5.0),
         Attack("stuffing", _stuffing, 5.0, copies=False),
         Attack("echoes", _echoes, 5.0, copies=False),
         Attack("echoing statements", _statements, 5.0, copies=False),

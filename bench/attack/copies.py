@@ -55,6 +55,22 @@ def pieces(text: str, size: int) -> list[str]:
     ]
 
 
+def padded(text: str, times: int, vocabulary: Sequence[str], dice: random.Random) -> str:
+    """``text`` between sentences of anyhow chosen words, ``times`` as much of them."""
+    filler: list[str] = []
+    while sum(map(len, filler)) < times * len(text):
+        words = [dice.choice(vocabulary) for _ in range(dice.randint(8, 20))]
+        filler.append(" ".join(words).capitalize() + ".")
+    half = len(filler) // 2
+    return "\n\n".join([" ".join(filler[:half]), text, " ".join(filler[half:])])
+
+
+def dressed(text: str, dice: random.Random) -> str:
+    """Every sentence with a few words put before it."""
+    leads = "No, ", "In fact, ", "As all know, ", "It is true that ", "Indeed, "
+    return " ".join(dice.choice(leads) + one.span.of(text) for one in sentences(text))
+
+
 def vocabulary(texts: Sequence[str]) -> list[str]:
     """The words of ``texts``, as often as they stand there."""
     return [word.lower() for text in texts for word in _WORD.findall(text)]

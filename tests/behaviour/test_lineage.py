@@ -15,7 +15,7 @@ from footnote.model import Span
 from indexer.admission import Defaults
 from indexer.ingest import Report
 from indexer.readers.files import find_files
-from indexer.review import clusters, ruled
+from indexer.review import clusters, in_words, ruled
 from rag.datanets import datanet_folder
 from rag.lineage import Lineage
 from rag.snapshot import CATALOGUE, MANIFEST, Snapshot, open_current
@@ -93,6 +93,36 @@ def test_many_ingests_and_a_rebuild_say_the_same(home: Path) -> None:
     assert len(grown.links) == 10
 
 
+def padded(seed: int, first: str = "") -> str:
+    """Three sentences of TALE, in much that is its own."""
+    taken = first.join(["", *(f"{one}. " for one in TALE.split(". ")[2:5])])
+    return f"{tale(900 + seed, 40)}\n\n{taken}\n\n{tale(950 + seed, 40)}"
+
+
+@pytest.mark.parametrize("dressing", ["", "No, ", "In fact, as all know, "])
+def test_a_passage_is_its_origins_whatever_stands_around_it(home: Path, dressing: str) -> None:
+    ingest(home, fields("source", TALE))
+    ingest(home, fields("padded", padded(1, dressing)))
+    assert owners(home) == {"padded": {"source"}}
+    origins = opened(home).catalogue.lineage().origins
+    assert len(origins) >= 3
+    for one in origins:
+        assert one.origin_span.of(TALE).rstrip(".") in one.span.of(padded(1, dressing))
+
+
+def test_what_leads_to_a_copy_leads_on_to_its_origin(home: Path) -> None:
+    ingest(home, fields("source", TALE))
+    ingest(home, fields("padded", padded(1)))
+    ingest(home, fields("again", padded(1) + "\n\n" + tale(70, 8)))
+    assert owners(home) == {"padded": {"source"}, "again": {"padded", "source"}}
+    catalogue = opened(home).catalogue
+    start = padded(1).index(TALE.split(". ")[3])
+    (origin,) = catalogue.origins("again", Span(start, start + 10))
+    assert origin.origin_id == "source"
+    indexer(home, WordEmbedder()).rebuild()
+    assert set(opened(home).catalogue.lineage().origins) == set(catalogue.lineage().origins)
+
+
 def test_an_owner_reverses_the_order_and_takes_it_back(home: Path) -> None:
     ingest(home, fields("source", TALE), fields("copy", TALE))
     rule(home, "copy")
@@ -120,6 +150,51 @@ def test_a_review_shows_clusters_with_their_first(home: Path) -> None:
     assert [one["id"] for one in cluster["documents"]] == ["source", "copy"]
     assert [one["sentences_of_others"] for one in cluster["documents"]] == [0, 12]
     assert cluster["pairs"] == [{"one": "copy", "other": "source", "containment": 1.0}]
+
+
+def words_of_only_cluster(home: Path) -> list[str]:
+    catalogue = opened(home).catalogue
+    documents = {d.document_id: d for d in catalogue.documents()}
+    (cluster,) = clusters(documents, catalogue.lineage())
+    return [" ".join(line.split()) for line in in_words(cluster)]
+
+
+def test_a_review_says_in_words_what_each_document_is_paid_for(home: Path) -> None:
+    ingest(home, fields("source", TALE, title="Origin"), fields("copy", TALE, title="Later"))
+    assert words_of_only_cluster(home) == [
+        "first source, of 2 that share text",
+        "source Origin",
+        "0 sentences of its own paid to others, 12 sentences in others paid to it",
+        "copy Later",
+        "12 sentences of its own paid to others, 0 sentences in others paid to it",
+        "100% shared by copy and source",
+    ]
+
+
+def test_a_review_says_in_words_what_a_ruling_means_and_what_is_left_of_it(home: Path) -> None:
+    ingest(home, fields("source", TALE), fields("copy", TALE))
+    ruled_first = "ruled first: as it stands it counts as having come before all others"
+    rule(home, "copy")
+    assert words_of_only_cluster(home)[:4] == [
+        "first copy, of 2 that share text",
+        "copy copy",
+        "0 sentences of its own paid to others, 12 sentences in others paid to it",
+        ruled_first,
+    ]
+    ingest(home, fields("copy", f"{TALE} A word more is said here."))
+    changed = words_of_only_cluster(home)
+    assert changed[0] == "first source, of 2 that share text"
+    assert changed[2] == "12 sentences of its own paid to others, 0 sentences in others paid to it"
+    assert changed[4:6] == [
+        "0 sentences of its own paid to others, 12 sentences in others paid to it",
+        "ruled first before it changed: what it said then stays first, what is new came late; "
+        "rule again to include it",
+    ]
+    rule(home, "copy")
+    assert words_of_only_cluster(home)[3] == ruled_first
+    rule(home, "source")
+    assert words_of_only_cluster(home)[3] == ruled_first
+    assert "ruled first, but source was ruled before it later on" in words_of_only_cluster(home)
 
 
 def test_a_snapshot_from_before_still_opens_and_the_next_ingest_compares(home: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.attack.copies import homoglyphs, pieces, reordered, swapped
-from indexer.duplicates import clusters_of, find_links, sketch
+from indexer.duplicates import LINKED, PASSAGE, clusters_of, find_links, sketch
 from rag.letters import folded, letters
 from rag.lineage import Link
 
@@ -27,7 +27,7 @@ def tale(seed: int, count: int = 40) -> str:
 
 def links(*texts: str) -> dict[tuple[str, str], float]:
     found, _ = find_links([(f"d{i}", sketch(text)) for i, text in enumerate(texts)], [])
-    return {(link.one, link.other): link.containment for link in found}
+    return {(x.one, x.other): x.containment for x in found if x.containment >= LINKED}
 
 
 SOURCE = tale(1)
@@ -78,6 +78,16 @@ def test_what_the_owner_ruled_unrelated_is_not_linked() -> None:
     sketches = [("b", sketch(SOURCE)), ("a", sketch(SOURCE))]
     assert find_links(sketches, [("b", "a")])[0] == []
     assert find_links(sketches, [("a", "c")])[0] == [Link("a", "b", 1.0)]
+
+
+def test_a_passage_is_shared_whatever_stands_around_it() -> None:
+    passage = " ".join(SOURCE.split(". ")[:3])
+    texts = [SOURCE, *(f"{tale(600 + i, 60)}\n\n{passage}" for i in range(3))]
+    found, _ = find_links([(f"d{i}", sketch(text)) for i, text in enumerate(texts)], [])
+    shared = {(link.one, link.other) for link in found if link.containment < LINKED}
+    assert {("d0", "d1"), ("d0", "d2"), ("d0", "d3")} <= shared
+    assert len(sketch(passage)) >= PASSAGE
+    assert clusters_of(found) == []
 
 
 def test_a_cluster_is_all_that_links_connect() -> None:

@@ -158,14 +158,17 @@ class Checks:
                 cited.setdefault(_place(best), best)
         return list(cited.values())
 
-    def aligned(self, candidates: Sequence[Candidate]) -> list[Cited]:
+    def aligned(
+        self, candidates: Sequence[Candidate], *, with_denials: bool = False
+    ) -> list[Cited]:
         """The first span that supports the claim, if one does before the checks are used up; else,
-        where nothing was named, one that says the very thing otherwise."""
+        where denials are asked for and nothing was named, one that says the very thing otherwise.
+        """
         fresh = [candidate for candidate in candidates if _place(candidate) not in self._made]
         named = bool(self._made)
         checked = self._until_supported(fresh, CHECKS - len(self._made))
         supports = [one for one in checked if one.verification.verdict is Verdict.SUPPORTED]
-        return supports or ([] if named else _denials(checked))
+        return supports or (_denials(checked) if with_denials and not named else [])
 
     def _until_supported(self, candidates: Sequence[Candidate], limit: int) -> list[Cited]:
         """Check single sentences, then two together, up to one that supports the claim."""

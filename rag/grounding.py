@@ -47,8 +47,10 @@ def ground(
     *,
     most_citations: int = MAX_CITATIONS,
     most_aligned: int = MAX_ALIGNED,
+    with_denials: bool = False,
 ) -> Draft:
-    """The claims of ``output`` with their citations; its numbers name ``sources``."""
+    """The claims of ``output`` with their citations; its numbers name ``sources``. With denials, a
+    claim that names no source cites a sentence that plainly denies it."""
     candidates = Candidates(evidence)
     claims: list[DraftClaim] = []
     left = most_citations
@@ -56,7 +58,7 @@ def ground(
         named = [sources[number] for number in claim.numbers[:left]]
         seek = left > 0 and position < most_aligned
         others = list(sources.values()) if seek else []
-        cited = _cite(claim.text, named, candidates, others, verifier)[:left]
+        cited = _cite(claim.text, named, candidates, others, verifier, with_denials)[:left]
         left -= len(cited)
         claims.append(DraftClaim(claim.text, cited, claim.before))
     return Draft(tuple(claims), usage or Usage(), output.removed, output.after)
@@ -68,6 +70,7 @@ def _cite(
     candidates: Candidates,
     others: Sequence[Hit],
     verifier: Verifies,
+    with_denials: bool,
 ) -> tuple[Cited, ...]:
     """The citations that a claim's markers name, with whatever verdicts; and where none of those
     supports it, one that does from the ``others``, if there is one."""
@@ -75,7 +78,7 @@ def _cite(
     checks = Checks(claim, verifier)
     cited = checks.named([candidates.within(wanted, hit) for hit in named])
     if others and not checks.supported:
-        cited += checks.aligned(candidates.among(wanted, others))
+        cited += checks.aligned(candidates.among(wanted, others), with_denials=with_denials)
     return tuple(cited)
 
 
@@ -120,6 +123,7 @@ def check_text(text: str, sources: Sequence[Source], verifier: Verifies) -> Grou
     draft = ground(
         output, hits, evidence, verifier,
         most_citations=MAX_SOURCES * MAX_CHECKED_CLAIMS, most_aligned=MAX_CHECKED_CLAIMS,
+        with_denials=True,
     )  # fmt: skip
     return Grounded(*compose(draft), draft.removed_markers)
 

@@ -1,17 +1,18 @@
 """Whose a sentence is: a citation of a near-duplicate moves to where the sentence stood first.
 
 Source, quote and contributors move together, whichever of the two ranked higher. What the cited
-Document alone says stays with it. A claim that quotes then quotes the origin; any other claim is
-checked again against it, and where it does not hold there, nobody is paid for it.
+Document alone says stays with it. A claim of an answer that quotes then quotes the origin; a claim
+that a model wrote is checked again against it, and where it does not hold there, nobody is paid.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 
-from footnote.model import MAX_CITATIONS, MAX_CITED_CODE_POINTS, Hit, Span, Verdict
+from footnote.model import MAX_CITATIONS, MAX_CITED_CODE_POINTS, Chunk, Hit, Span, Verdict
 from rag.draft import Cited, Draft, DraftClaim
+from rag.lexical import terms
 from rag.lineage import Origin
 from rag.snapshot import Snapshot
 from rag.verifier import Verification
@@ -26,21 +27,28 @@ _GAP = 8
 """Code points of white space and bullets between two sentences that are cited as one."""
 
 
-def move_to_origin(draft: Draft, snapshot: Snapshot, verify: Verify) -> Draft:
+def move_to_origin(
+    draft: Draft, snapshot: Snapshot, verify: Verify, asked: Collection[str], *, quotes: bool
+) -> Draft:
     """``draft`` with every citation where its sentences stood first, each place once a claim.
 
-    A claim whose text is its one cited span is a quotation: it becomes one of each place it moves
-    to, and no place is quoted twice. Of another claim's places those that support it stay, or else
-    the best, which earns nothing.
+    Where the draft ``quotes``, a claim whose text is its one cited span becomes one of each place
+    it moves to, and no place is quoted twice. Any other claim keeps its text, and of its places
+    those that support it stay, or else the best, which earns nothing.
+
+    Args:
+        asked: the stems of the question. A sentence in other words than the first one's, which
+            lacks a word of the question that this one has, tells of something else and stays.
     """
     claims: list[DraftClaim] = []
     left = MAX_CITATIONS
     for claim in draft.claims:
-        if len(claim.cited) == 1 and _text(claim.cited[0]) == claim.text:
-            moved = _quotations(claim, snapshot)
+        places = [list(_places(cited, snapshot, asked)) for cited in claim.cited]
+        if quotes and len(claim.cited) == 1 and _text(claim.cited[0]) == claim.text:
+            moved = _quotations(claim, places[0])
             new = [one for one in moved if not any(_place_of(one) == _place_of(c) for c in claims)]
         else:
-            new = [replace(claim, cited=_checked(claim, snapshot, verify))]
+            new = [replace(claim, cited=_checked(claim, places, verify))]
         for one in new:
             if left or not one.cited:
                 claims.append(replace(one, cited=one.cited[:left]))
@@ -48,18 +56,16 @@ def move_to_origin(draft: Draft, snapshot: Snapshot, verify: Verify) -> Draft:
     return replace(draft, claims=tuple(claims))
 
 
-def _quotations(claim: DraftClaim, snapshot: Snapshot) -> list[DraftClaim]:
-    (cited,) = claim.cited
-    places = list(_places(cited, snapshot))
-    if places == [cited]:
+def _quotations(claim: DraftClaim, places: Sequence[Cited]) -> list[DraftClaim]:
+    if places == list(claim.cited):
         return [claim]
     return [replace(claim, text=_text(place), cited=(place,)) for place in places]
 
 
-def _checked(claim: DraftClaim, snapshot: Snapshot, verify: Verify) -> tuple[Cited, ...]:
+def _checked(claim: DraftClaim, places: Sequence[list[Cited]], verify: Verify) -> tuple[Cited, ...]:
     found: dict[tuple[str, Span], Cited] = {}
-    for cited in claim.cited:
-        for one in _supporting(claim.text, cited, list(_places(cited, snapshot)), verify):
+    for cited, moved in zip(claim.cited, places, strict=True):
+        for one in _supporting(claim.text, cited, moved, verify):
             found.setdefault((one.hit.chunk.document.document_id, one.span), one)
     return tuple(found.values())
 
@@ -76,9 +82,10 @@ def _supporting(claim: str, cited: Cited, places: list[Cited], verify: Verify) -
     return supporting or [max(checked, key=lambda one: one.verification.score)]
 
 
-def _places(cited: Cited, snapshot: Snapshot) -> Iterator[Cited]:
+def _places(cited: Cited, snapshot: Snapshot, asked: Collection[str]) -> Iterator[Cited]:
     """Where the sentences of a citation stood first, in their order; itself where they are new."""
-    known = snapshot.origins(cited.hit.chunk.document.document_id, cited.span)
+    found = snapshot.origins(cited.hit.chunk.document.document_id, cited.span)
+    known = [origin for origin in found if _tells_the_same(cited, origin, snapshot, asked)]
     if not known:
         yield cited
         return
@@ -89,13 +96,25 @@ def _places(cited: Cited, snapshot: Snapshot) -> Iterator[Cited]:
         yield replace(cited, hit=Hit(chunk, cited.hit.rank, cited.hit.scores), span=span)
 
 
+def _tells_the_same(
+    cited: Cited, origin: Origin, snapshot: Snapshot, asked: Collection[str]
+) -> bool:
+    """Whether a sentence says to this question what its origin says: it holds the origin's whole
+    words, or none of the question's that the origin lacks."""
+    chunk = snapshot.passage(origin.origin_id, origin.origin_span)
+    first = set(terms(_within(chunk, origin.origin_span)))
+    mine = set(terms(_within(cited.hit.chunk, origin.span)))
+    lacks = (mine & set(asked)) - first - set(terms(chunk.document.title))
+    return not lacks or first <= mine
+
+
 def _rests(cited: Cited, known: list[Origin]) -> Iterator[Span]:
     """What of the cited span no origin accounts for, where that says something."""
     chunk = cited.hit.chunk
     edges = [cited.span.start, *(e for o in known for e in (o.span.start, o.span.end))]
     edges.append(cited.span.end)
     for start, end in zip(edges[::2], edges[1::2], strict=True):
-        text = chunk.text[max(start - chunk.span.start, 0) : max(end - chunk.span.start, 0)]
+        text = _within(chunk, Span(start, end)) if start < end else ""
         if sum(character.isalnum() for character in text) >= OWN_LETTERS:
             inner = text.strip()
             first = start + text.index(inner)
@@ -121,8 +140,13 @@ def _length(span: Span) -> int:
 
 
 def _text(cited: Cited) -> str:
-    start = cited.hit.chunk.span.start
-    return cited.hit.chunk.text[cited.span.start - start : cited.span.end - start]
+    return _within(cited.hit.chunk, cited.span)
+
+
+def _within(chunk: Chunk, span: Span) -> str:
+    """What of a span stands in a chunk."""
+    start = chunk.span.start
+    return chunk.text[max(span.start - start, 0) : max(span.end - start, 0)]
 
 
 def _place_of(claim: DraftClaim) -> list[tuple[str, Span, str]]:

@@ -203,12 +203,14 @@ class Denies(Literal):
         return found if supports else Verification(Verdict.CONTRADICTED, self.score)
 
 
-@pytest.mark.parametrize(("score", "shown"), [(0.9, 1), (0.5, 0)])
-def test_an_unmarked_claim_cites_the_sentence_that_plainly_denies_it(
-    score: float, shown: int
+@pytest.mark.parametrize(("asked", "score", "shown"), [(1, 0.9, 1), (1, 0.5, 0), (0, 0.9, 0)])
+def test_an_unmarked_claim_cites_the_sentence_that_plainly_denies_it_where_that_is_asked_for(
+    asked: int, score: float, shown: int
 ) -> None:
     hits = {1: HITS[0]}
     output = read_output("The bell was cast in 1872.", hits.keys())
-    (claim,) = ground(output, hits, evidence(HITS[:1]), Denies(score)).claims
+    (claim,) = ground(
+        output, hits, evidence(HITS[:1]), Denies(score), with_denials=bool(asked)
+    ).claims
     assert len(claim.cited) == shown
     assert all(one.verification.verdict is Verdict.CONTRADICTED for one in claim.cited)

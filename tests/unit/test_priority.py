@@ -9,6 +9,7 @@ from typing import cast
 from footnote.model import Chunk, Document, Span, Verdict
 from rag.documents import chunk_of
 from rag.draft import Cited, Draft, DraftClaim, compose
+from rag.lexical import terms
 from rag.lineage import Origin
 from rag.priority import Verify, move_to_origin
 from rag.snapshot import Snapshot
@@ -61,8 +62,15 @@ def of(document_: Document, text: str, part: str) -> Cited:
     return Cited(hit(text, of=document_), span(text, part), SUPPORTED)
 
 
-def moved(*claims: DraftClaim, verify: Verify = lambda *_: SUPPORTED) -> list[DraftClaim]:
-    return list(move_to_origin(Draft(claims), cast(Snapshot, STORED), verify).claims)
+def moved(
+    *claims: DraftClaim,
+    verify: Verify = lambda *_: SUPPORTED,
+    asked: str = "",
+    quotes: bool = True,
+) -> list[DraftClaim]:
+    stored = cast(Snapshot, STORED)
+    found = move_to_origin(Draft(claims), stored, verify, terms(asked), quotes=quotes)
+    return list(found.claims)
 
 
 def places(claim: DraftClaim) -> list[tuple[str, str]]:
@@ -146,4 +154,26 @@ def test_citations_of_one_claim_that_move_to_one_place_become_one() -> None:
 
 def test_an_answer_without_near_duplicates_is_as_it_was() -> None:
     draft = Draft((quote("I add something of my own."), DraftClaim("Nothing cited.", ())))
-    assert move_to_origin(draft, cast(Snapshot, STORED), lambda *_: PARTIAL) == draft
+    stored = cast(Snapshot, STORED)
+    assert move_to_origin(draft, stored, lambda *_: PARTIAL, [], quotes=True) == draft
+
+
+def test_a_sentence_that_alone_has_a_word_of_the_question_stays() -> None:
+    claim = quote("Wheels spin in water.")
+    assert [places(c) for c in moved(claim, asked="spin")] == [[("copy", "Wheels spin in water.")]]
+    assert [places(c) for c in moved(claim, asked="wheels")] == [
+        [("source", "Wheels turn in water.")]
+    ]
+
+
+def test_equal_sentences_move_whatever_was_asked() -> None:
+    claim = quote("MILLS GRIND BARLEY.")
+    assert [places(c) for c in moved(claim, asked="mills barley copy")] == [
+        [("source", "Mills grind barley.")]
+    ]
+
+
+def test_what_a_model_wrote_keeps_its_words_while_its_citation_moves() -> None:
+    (claim,) = moved(quote("MILLS GRIND BARLEY."), quotes=False)
+    assert claim.text == "MILLS GRIND BARLEY."
+    assert places(claim) == [("source", "Mills grind barley.")]

@@ -41,6 +41,12 @@ QUESTIONS = (
     "How is the fee of an answer split?",
     "What happens to a citation when its document changes later?",
 )
+MODEL = CHECKOUT / "tests" / "fixtures" / "openlora"
+"""A language model so small that it ships with the tests, and a Datanet of the world it knows."""
+BASE = "footnote-tiny"
+TOWN = "town"
+TOWN_QUESTION = "Who is the owner of the harbour lighthouse?"
+ADAPTER_OWNER = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 FINAL_WITHIN_SECONDS = 120.0
 
 Say = Callable[[str], None]
@@ -60,9 +66,10 @@ Say = Callable[[str], None]
 def demo(once: bool, as_json: bool, folder: Path) -> None:
     """Ingest, ask, cite, pay and reconcile, with every service private and on a free port.
 
-    Starts a Redis and a development chain, deploys the contracts, ingests the example Datanet,
-    registers and funds it, serves it, asks three questions, and reads every contributor's credit
-    back from the chain. Nothing of yours is touched.
+    Starts a Redis and a development chain, deploys the contracts, ingests two example Datanets,
+    registers and funds them, serves them, asks three questions and a fourth that a small language
+    model with an adapter answers, and reads everybody's credit back from the chain. Nothing of
+    yours is touched.
     """
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
@@ -113,30 +120,40 @@ def run_demo(folder: Path, stop: threading.Event, once: bool, say: Say) -> dict[
             deployed.result()
             say("     the deployment is final")
 
-        say("4/8  starting the API and the worker")
+        say("4/8  starting the model server, the API and the worker")
+        environment["FOOTNOTE_OPENLORA_URL"] = _start_model(stack, home)
+        environment["FOOTNOTE_OPENLORA_MODEL"] = BASE
         port = free_port()
         api = f"http://127.0.0.1:{port}"
         stack.start("api", [*FOOTNOTE, "serve", "--port", str(port)])
         stack.start("worker", [*FOOTNOTE, "worker"])
 
-        say("5/8  registering the Datanet with its keys, publishing its version, funding its pool")
-        stack.run(["register", DATANET])
-        stack.run(["publish", DATANET])
-        stack.run(["fund", DATANET, "10"])
+        say("5/8  registering the Datanets with their keys, publishing, funding their pools")
+        with ThreadPoolExecutor(1) as beside:
+            brought = beside.submit(_bring_adapter, stack, home)
+            stack.run(["register", DATANET])
+            stack.run(["publish", DATANET])
+            stack.run(["fund", DATANET, "10"])
+            say(f"     the Datanet {TOWN} brings an adapter of its own, {brought.result()}")
+        stack.run(["register", TOWN])
+        stack.run(["fund", TOWN, "1"])
         stack.wait_http(f"{api}/readyz")
 
-        say(f"6/8  asking {len(QUESTIONS)} questions at {api}")
-        answers = [_ask(api, question, say) for question in QUESTIONS]
+        say(f"6/8  asking {len(QUESTIONS)} questions at {api}, and one of a language model")
+        answers = [_ask(api, DATANET, question, say) for question in QUESTIONS]
+        answers.append(_ask(api, TOWN, TOWN_QUESTION, say, answerer="openlora"))
 
-        say("7/8  waiting until the batch that pays them is final")
+        say("7/8  waiting until the batches that pay them are final")
         journal = Journal(f"sqlite:///{home / 'journal.sqlite'}")
-        batches = _wait_final(stack, journal, say)
+        batches = [
+            one for name in (DATANET, TOWN) for one in _wait_final(stack, journal, name, say)
+        ]
         answers = [_get(f"{api}/v1/answers/{answer['id']}") for answer in answers]
         receipt = _save_receipt(folder, api, answers[0])
         stack.run(["verify", str(receipt)])
         say(f"     the receipt in {_shown_path(receipt)} verifies against chain and sources")
 
-        say("8/8  reading every contributor's credit back from the chain")
+        say("8/8  reading everybody's credit back from the chain")
         reconciliation = _reconcile(journal, EvmChain(rpc_url), answers, say)
         result = {"answers": answers, "batches": batches, "reconciliation": reconciliation}
         if not once:
@@ -151,9 +168,37 @@ def _get(url: str) -> dict[str, Any]:
     return body
 
 
-def _ask(api: str, question: str, say: Say) -> dict[str, Any]:
+def _bring_adapter(stack: Stack, home: Path) -> str:
+    """A Datanet of a few plain facts and the adapter that answers for it, whose owner is paid as
+    its host; returns the adapter's id."""
+    stack.run(["ingest", TOWN, str(MODEL / "town.jsonl"), "--json"])
+    policy = home / "town-policy.toml"
+    policy.write_text('model_host = "adapter_owner"\n')
+    stack.run(["policy", TOWN, "--set", str(policy)])
+    adapter = json.loads(
+        stack.run(
+            ["adapters", "add", TOWN, str(MODEL / "adapters" / "cites"), "--base", BASE,
+             "--owner", ADAPTER_OWNER, "--license", "Apache-2.0", "--default", "--json"]
+        )
+    )  # fmt: skip
+    return str(adapter["id"])
+
+
+def _start_model(stack: Stack, home: Path) -> str:
+    """A private model server; returns its address."""
+    port, adapters = free_port(), home / "adapters"
+    adapters.mkdir()
+    stack.start(
+        "openlora",
+        [*FOOTNOTE, "openlora", "serve", "--base", str(MODEL / BASE), "--adapters",
+         str(adapters), "--port", str(port), "--device", "cpu"],
+    )  # fmt: skip
+    return f"http://127.0.0.1:{port}/v1"
+
+
+def _ask(api: str, datanet: str, question: str, say: Say, **more: str) -> dict[str, Any]:
     response = httpx.post(
-        f"{api}/v1/answers", json={"datanet": DATANET, "question": question}, timeout=120
+        f"{api}/v1/answers", json={"datanet": datanet, "question": question, **more}, timeout=120
     )
     if response.status_code != 200:
         raise Broken("a question was not answered", response.text)
@@ -163,23 +208,24 @@ def _ask(api: str, question: str, say: Say) -> dict[str, Any]:
     return answer
 
 
-def _wait_final(stack: Stack, journal: Journal, say: Say) -> list[dict[str, Any]]:
+def _wait_final(stack: Stack, journal: Journal, datanet: str, say: Say) -> list[dict[str, Any]]:
     """Until every receipt is in a final Batch; returns the batches."""
-    registration = journal.registration(DATANET)
+    registration = journal.registration(datanet)
     if registration is None:
         raise NotFound("the Datanet is not registered", "see the logs")
     ledger_id = registration.ledger.ledger_id
-    owed = journal.next_seq(ledger_id, DATANET)
+    owed = journal.next_seq(ledger_id, datanet)
     until = time.monotonic() + FINAL_WITHIN_SECONDS
     stages: dict[int, str] = {}
-    while journal.settled_to(ledger_id, DATANET) < owed:
+    while journal.settled_to(ledger_id, datanet) < owed:
         stack.check()
         if time.monotonic() > until:
             raise Unavailable("the batch was not final in time", "see logs/worker.log")
-        for stored in journal.batches(ledger_id, DATANET):
+        for stored in journal.batches(ledger_id, datanet):
             if stages.get(stored.batch.first) != stored.stage:
                 stages[stored.batch.first] = stored.stage
-                say(f"     batch {stored.batch.first}..{stored.batch.last} is {stored.stage}")
+                numbers = f"{stored.batch.first}..{stored.batch.last}"
+                say(f"     batch {numbers} of {datanet} is {stored.stage}")
         time.sleep(0.2)
     return [
         {
@@ -191,7 +237,7 @@ def _wait_final(stack: Stack, journal: Journal, say: Say) -> list[dict[str, Any]
             "tx_hash": "0x" + stored.tx_hash.hex() if stored.tx_hash else None,
             "status": stored.stage,
         }
-        for stored in journal.batches(ledger_id, DATANET)
+        for stored in journal.batches(ledger_id, datanet)
     ]
 
 
@@ -217,11 +263,12 @@ def _reconcile(
         for citation in answer["citations"]
         for contributor in citation["contributors"]
     }
+    names[ADAPTER_OWNER] = "the adapter's owner"
     for account, amount in sorted(owed.items(), key=lambda pair: -pair[1]):
         address = format_address(account)
         same = "=" if credited[account] == amount else "≠"
         say(
-            f"     {names.get(address) or '':<16} {address}  owed {tokens(str(amount))} {same} "
+            f"     {names.get(address) or '':<19} {address}  owed {tokens(str(amount))} {same} "
             f"credited {tokens(str(credited[account]))}"
         )
     difference = sum(abs(amount - credited[account]) for account, amount in owed.items())

@@ -9,6 +9,7 @@ from openlora.batcher import Batcher, Limits
 from openlora.catalogue import Catalogue
 from openlora.engine.base import BaseModel, pick_device
 from openlora.engine.tokens import BaseTokens
+from openlora.fingerprint import fingerprint
 from openlora.residency import Residency
 from openlora.service import Service
 from openlora.tally import Tally
@@ -50,6 +51,7 @@ def build_service(
     return Service(
         base=name,
         base_folder=base,
+        fingerprint=fingerprint(base),
         started=started,
         engine=engine,
         tokens=BaseTokens(base),

@@ -27,11 +27,12 @@ class Frame:
     object: str
     model: str
     created: int
+    fingerprint: str
 
     @classmethod
-    def new(cls, kind: str, model: str) -> Frame:
+    def new(cls, kind: str, model: str, fingerprint: str) -> Frame:
         prefix = "chatcmpl" if kind.startswith("chat") else "cmpl"
-        return cls(f"{prefix}-{secrets.token_hex(16)}", kind, model, int(time.time()))
+        return cls(f"{prefix}-{secrets.token_hex(16)}", kind, model, int(time.time()), fingerprint)
 
     def around(
         self, choices: Sequence[dict[str, Any]], finished: Sequence[Finished] | None
@@ -42,6 +43,7 @@ class Frame:
             "object": self.object,
             "created": self.created,
             "model": self.model,
+            "system_fingerprint": self.fingerprint,
             "choices": list(choices),
             **({} if finished is None else {"usage": usage(finished)}),
         }

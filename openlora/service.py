@@ -25,6 +25,7 @@ class Service:
 
     base: str
     base_folder: Path
+    fingerprint: str
     started: int
     engine: Engine[Any]
     tokens: Tokens

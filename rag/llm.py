@@ -26,6 +26,7 @@ Messages = Sequence[tuple[str, str]]
 """Role and content."""
 
 RETRIES = 2
+_HASH = re.compile(r"sha256:[0-9a-f]{64}")
 _MODEL_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:-]|/(?!\.)){0,127}")
 
 
@@ -36,13 +37,15 @@ class Completion:
 
 
 class ChatModel(Protocol):
-    """A multi-LoRA server as the answerer sees it. ``adapter`` None is the base model.
+    """A multi-LoRA server as the answerer sees it. ``adapter`` None is the base model; ``base`` is
+    what a receipt calls that.
 
     Every call raises NotFound for an adapter that the server does not know, Unavailable where it
     does not answer, and Broken where it answers what it should not.
     """
 
-    base: str
+    @property
+    def base(self) -> str: ...
 
     def complete(self, messages: Messages, adapter: str | None) -> Completion:
         """The model's reply."""
@@ -70,14 +73,26 @@ class OpenAIChatModel:
     """A ChatModel over HTTP."""
 
     def __init__(
-        self, base_url: str, base: str, *, api_key: str | None, timeout_seconds: float
+        self,
+        base_url: str,
+        base: str,
+        *,
+        api_key: str | None,
+        timeout_seconds: float,
+        breaker: CircuitBreaker | None = None,
     ) -> None:
-        self.base = base
+        self._base = base
+        self._fingerprint: str | None = None
         self._base_url = base_url
         self._api_key = api_key or "none"
         self._timeout = timeout_seconds
-        self._breaker = CircuitBreaker("the model server")
+        self._breaker = breaker or CircuitBreaker("the model server")
         self._opened: OpenAI | None = None
+
+    @property
+    def base(self) -> str:
+        """The base's name, with ``@sha256:…`` of its files where its last reply told."""
+        return self._base if self._fingerprint is None else f"{self._base}@{self._fingerprint}"
 
     def complete(self, messages: Messages, adapter: str | None) -> Completion:
         with self._asking():
@@ -85,6 +100,8 @@ class OpenAIChatModel:
                 model=self._name(adapter), messages=_written(messages), temperature=0.0
             )
             text = reply.choices[0].message.content or ""
+            told = reply.system_fingerprint or ""
+            self._fingerprint = told if _HASH.fullmatch(told) else None
             return Completion(text, _usage(reply.usage))
 
     def stream(self, messages: Messages, adapter: str | None) -> Streamed:
@@ -137,7 +154,7 @@ class OpenAIChatModel:
             )
 
     def _name(self, adapter: str | None) -> str:
-        return check_adapter(self.base if adapter is None else adapter)
+        return check_adapter(self._base if adapter is None else adapter)
 
     @property
     def _client(self) -> OpenAI:

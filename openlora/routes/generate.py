@@ -47,7 +47,7 @@ async def chat(body: ChatBody, request: Request) -> Response:
             said = {"content": piece.text} if piece.text else {}
             return {"index": 0, "delta": said, "logprobs": logprobs(piece.tokens)}
 
-        frame = Frame.new("chat.completion.chunk", model)
+        frame = Frame.new("chat.completion.chunk", model, service.fingerprint)
         opening = [{**first, "logprobs": None, "finish_reason": None}]
         return await _streamed(frame, running, delta, opening, usage=body.counts_usage)
 
@@ -60,7 +60,8 @@ async def chat(body: ChatBody, request: Request) -> Response:
         "logprobs": logprobs(whole[0].tokens),
         "finish_reason": whole[0].finished.reason,
     }
-    return _json(Frame.new("chat.completion", model).around([choice], [whole[0].finished]))
+    frame = Frame.new("chat.completion", model, service.fingerprint)
+    return _json(frame.around([choice], [whole[0].finished]))
 
 
 @router.post("/v1/completions")
@@ -100,7 +101,7 @@ async def complete(body: CompletionBody, request: Request) -> Response:
             offsets[index] += sum(len(text) for text in logprobs["tokens"])
         return {"index": index, "text": shown + piece.text, "logprobs": logprobs}
 
-    frame = Frame.new("text_completion", body.model or service.base)
+    frame = Frame.new("text_completion", body.model or service.base, service.fingerprint)
     if body.stream:
         return await _streamed(frame, running, choice, [], usage=body.counts_usage)
     whole = await _unless_gone(request, running.whole())

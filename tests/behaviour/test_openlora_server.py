@@ -8,16 +8,23 @@ Runs over our own server with random tiny models. To ask another one, name it:
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import openai
 import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from cli.stack import FOOTNOTE, Stack, clean_environment, free_port
+from rag.llm import OpenAIChatModel
 from tests.tiny_models import BASE, write_adapter, write_base
 
 TOKEN = "let-me-in"
@@ -25,13 +32,15 @@ TOKEN = "let-me-in"
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running server; ``spare`` is an adapter's folder that no name stands for yet."""
+    """A running server; ``spare`` is an adapter's folder that no name stands for yet, ``models``
+    where our own server's models lie."""
 
     url: str
     base: str
     adapters: tuple[str, ...]
     admin_token: str
     spare: str
+    models: Path | None = None
 
     @property
     def root(self) -> str:
@@ -70,7 +79,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         stack.wait_http(f"http://127.0.0.1:{port}/health")
         names = tuple(f"adapter-{number}" for number in range(4))
         url = f"http://127.0.0.1:{port}/v1"
-        yield Server(url, BASE, names, TOKEN, str(folder / "spare"))
+        yield Server(url, BASE, names, TOKEN, str(folder / "spare"), folder)
 
 
 @pytest.fixture
@@ -125,6 +134,23 @@ def test_a_reply_counts_its_tokens_and_says_why_it_ended(
     assert reply.usage is not None
     assert reply.usage.completion_tokens == 5
     assert reply.usage.total_tokens == reply.usage.prompt_tokens + 5
+
+
+def test_every_reply_names_the_bases_files_by_hash(client: openai.OpenAI, server: Server) -> None:
+    if server.models is None:
+        pytest.skip("only our own server does")
+    whole = hashlib.sha256()
+    for name in ("config.json", "model.safetensors", "tokenizer.json"):
+        whole.update(hashlib.sha256((server.models / BASE / name).read_bytes()).digest())
+    for model in (server.base, server.adapters[0]):
+        reply = client.chat.completions.create(
+            model=model, messages=[{"role": "user", "content": "Tell me."}], max_tokens=1
+        )
+        assert reply.system_fingerprint == f"sha256:{whole.hexdigest()}"
+    asked = OpenAIChatModel(server.url, server.base, api_key=None, timeout_seconds=60)
+    assert asked.base == BASE
+    asked.complete([("user", "Tell me.")], server.adapters[0])
+    assert asked.base == f"{BASE}@sha256:{whole.hexdigest()}"
 
 
 def test_a_stream_says_the_same_in_pieces_and_ends_with_its_usage(
@@ -226,6 +252,51 @@ def test_a_prompt_is_scored_without_generating(client: openai.OpenAI, server: Se
     assert choice.logprobs.text_offset == [
         len("".join(choice.logprobs.tokens[:n])) for n in range(len(choice.logprobs.tokens))
     ]
+
+
+def merged(models: Path, adapter: str | None) -> torch.nn.Module:
+    """The base with an adapter's products added to its weights, by nobody's code but this."""
+    model: torch.nn.Module = AutoModelForCausalLM.from_pretrained(
+        models / BASE, dtype=torch.float32
+    )
+    if adapter is not None:
+        folder = models / "adapters" / adapter
+        config = json.loads((folder / "adapter_config.json").read_text())
+        weights = load_file(folder / "adapter_model.safetensors")
+        for name in [name for name in weights if name.endswith("lora_A.weight")]:
+            a, b = weights[name], weights[name.replace("lora_A", "lora_B")]
+            module = name.removeprefix("base_model.model.").removesuffix(".lora_A.weight")
+            model.get_submodule(module).weight.data += config["lora_alpha"] / config["r"] * (b @ a)
+    return model.eval()
+
+
+@pytest.mark.parametrize("adapter", [None, "adapter-0", "adapter-3"])
+def test_a_completions_score_is_what_the_weights_say_token_by_token(
+    server: Server, client: openai.OpenAI, adapter: str | None
+) -> None:
+    if server.models is None:
+        pytest.skip("another server's weights are not at hand")
+    prompt, completion = "Tell me about ", "bells, and the tower in which they hang."
+    tokenizer = AutoTokenizer.from_pretrained(server.models / BASE)
+    coded = tokenizer(prompt + completion, return_offsets_mapping=True)
+    ids, spans = coded["input_ids"], coded["offset_mapping"]
+    with torch.inference_mode():
+        logits = merged(server.models, adapter)(torch.tensor([ids])).logits[0]
+    logprobs = torch.log_softmax(logits.double(), dim=-1)
+    expected = [float(logprobs[at, token]) for at, token in enumerate(ids[1:])]
+
+    told = client.completions.create(
+        model=adapter or BASE, prompt=prompt + completion, max_tokens=0, echo=True, logprobs=0
+    )
+    found = told.choices[0].logprobs
+    assert found is not None
+    assert found.token_logprobs is not None
+    assert found.token_logprobs[1:] == pytest.approx(expected, abs=1e-4)
+
+    model = OpenAIChatModel(server.url, server.base, api_key=None, timeout_seconds=60)
+    own = [value for value, (_, end) in zip(expected, spans[1:], strict=True) if end > len(prompt)]
+    assert len(own) > 10
+    assert model.score(prompt, completion, adapter) == pytest.approx(sum(own), abs=1e-4 * len(own))
 
 
 def test_several_prompts_of_one_request_are_answered_in_their_order(

@@ -12,6 +12,8 @@ import pytest
 
 from cli.stack import FOOTNOTE, anvil_path, clean_environment, redis_path
 from footnote.errors import Misconfigured
+from footnote.model import Usage
+from rewards.policy import Policy
 from tests.conftest import CHECKOUT, required
 
 
@@ -53,15 +55,23 @@ def test_the_demo_pays_every_contributor_to_the_last_unit_and_leaves_nothing_run
     assert int(reconciliation["owed"]) > 0
     assert reconciliation["owed"] == reconciliation["credited"]
     cited = [answer for answer in result["answers"] if answer["citations"]]
-    assert len(cited) >= 3
+    assert len(cited) >= 4
+    modelled = cited[-1]
+    assert modelled["text"] == "The owner of the harbour lighthouse is Clara Costa. [1]"
+    assert [c["verdict"] for c in modelled["citations"]] == ["supported"]
+    assert modelled["receipt"]["adapter"].startswith("sha256:")
+    policy = Policy()
+    hosted = policy.parts(policy.fee(Usage(**modelled["usage"]))).model_host
     earned = sum(int(c["reward"]["amount"]) for answer in cited for c in answer["citations"])
-    assert str(earned) == reconciliation["owed"]
+    assert hosted > 0
+    assert str(earned + hosted) == reconciliation["owed"]
     assert {c["reward"]["status"] for answer in cited for c in answer["citations"]} == {"settled"}
     assert result["batches"]
     for batch in result["batches"]:
         assert batch["status"] == "final"
         assert len(bytes.fromhex(batch["tx_hash"][2:])) == 32
-    assert sum(int(batch["total"]) for batch in result["batches"]) == earned
+    assert {batch["datanet"] for batch in result["batches"]} == {"footnote", "town"}
+    assert sum(int(batch["total"]) for batch in result["batches"]) == earned + hosted
     assert processes_of(folder) == []
     for log in (folder / "logs").glob("*.log"):
         text = log.read_text(errors="replace")

@@ -16,18 +16,18 @@ from api.routes import answers, datanets, health, rewards, verify
 from api.services import Services
 from footnote.errors import Misconfigured
 from footnote.settings import Settings
-from rag.adapter_admin import admin_of
-from rag.adapters import AdapterStore
+from rag.adapters.admin import admin_of
+from rag.adapters.routing import AdapterRouter
+from rag.adapters.store import AdapterStore
 from rag.answerer import Answerer
-from rag.crossencoder import CrossEncoderEntailment, CrossEncoderReranker
-from rag.draft import Drafter
-from rag.embedder import Embedder, SentenceTransformerEmbedder
-from rag.extractive import Extractive
-from rag.library import Library
-from rag.llm import OpenAIChatModel
-from rag.openlora import OpenLora
-from rag.routing import AdapterRouter
-from rag.verifier import Verifier
+from rag.answering.draft import Drafter
+from rag.answering.extractive import Extractive
+from rag.answering.openlora import OpenLora
+from rag.checking.verifier import Verifier
+from rag.index.library import Library
+from rag.models.crossencoder import CrossEncoderEntailment, CrossEncoderReranker
+from rag.models.embedder import Embedder, SentenceTransformerEmbedder
+from rag.models.llm import OpenAIChatModel
 from rewards.crash import crash_at
 from rewards.journal.journal import Journal
 from rewards.keys import read_key

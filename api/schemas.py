@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from rag.answerer import MAX_QUESTION_CODE_POINTS
-from rag.grounding import MAX_SOURCES
-from rag.retriever import MAX_K
+from rag.answering.grounding import MAX_SOURCES
+from rag.retrieval.retriever import MAX_K
 
 
 class _Strict(BaseModel):

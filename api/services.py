@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from api.idempotency import InFlight
 from footnote.settings import Settings
 from rag.answerer import Answerer
-from rag.library import Library
+from rag.index.library import Library
 from rewards.journal.journal import Journal
 from rewards.queue import WakeUps
 from rewards.record import Recorder

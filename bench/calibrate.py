@@ -4,7 +4,7 @@
 
 Asks every question of a labelled corpus with unanswerable ones among them, and those in
 ``handbook_questions.jsonl`` over the example Datanet (each of those weighs three), fits, and
-prints the weights for ``rag.confidence.Calibration``, the area under the curve (ten-fold), and what
+prints the weights for ``rag.index.calibration``, the area under the curve (ten-fold), and what
 refusing at several bars would do.
 """
 
@@ -22,12 +22,12 @@ from sklearn.model_selection import cross_val_predict
 
 from bench.answers import labelled
 from bench.ingested import ingest
-from rag.confidence import signals
-from rag.embedder import SentenceTransformerEmbedder
-from rag.library import Library
-from rag.question import read_question
-from rag.retriever import retrieve
-from rag.selection import select
+from rag.index.library import Library
+from rag.models.embedder import SentenceTransformerEmbedder
+from rag.retrieval.confidence import signals
+from rag.retrieval.question import read_question
+from rag.retrieval.retriever import retrieve
+from rag.retrieval.selection import select
 
 HERE = Path(__file__).resolve().parent
 HANDBOOK_WEIGHT = 3.0

@@ -32,8 +32,8 @@ def measure_ours(documents: Path) -> dict[str, Any]:
     from indexer.admission import Defaults
     from indexer.ingest import Indexer
     from indexer.readers.files import find_files
-    from rag.datanets import datanet_folder
-    from rag.embedder import SentenceTransformerEmbedder
+    from rag.index.datanets import datanet_folder
+    from rag.models.embedder import SentenceTransformerEmbedder
 
     with tempfile.TemporaryDirectory() as home:
         embedder = SentenceTransformerEmbedder(for_questions=False)
@@ -107,7 +107,7 @@ def _in_process(name: str, documents: str) -> dict[str, Any]:
 
 
 def _judged(results: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    from rag.embedder import cpu_computes_bfloat16
+    from rag.models.embedder import cpu_computes_bfloat16
 
     ours, peer = results["ours"], results["langchain"]
     ratio = ours["chunks_per_core_second"] / peer["chunks_per_core_second"]

@@ -8,8 +8,8 @@ from pathlib import Path
 from indexer.admission import Defaults
 from indexer.ingest import Indexer
 from indexer.readers.files import find_files
-from rag.datanets import datanet_folder
-from rag.embedder import SentenceTransformerEmbedder
+from rag.index.datanets import datanet_folder
+from rag.models.embedder import SentenceTransformerEmbedder
 
 
 def ingest(home: Path, datanet: str, source: Path) -> None:

@@ -12,8 +12,8 @@ from footnote.addresses import parse_address
 from footnote.errors import Misconfigured
 from footnote.settings import Settings, read_settings
 from openlora.validation import MAX_RANK, inspect_adapter
-from rag.adapter_admin import AdapterAdmin, admin_of
-from rag.adapters import Adapter, AdapterStore, DatanetAdapters, adapter_id
+from rag.adapters.admin import AdapterAdmin, admin_of
+from rag.adapters.store import Adapter, AdapterStore, DatanetAdapters, adapter_id
 
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 

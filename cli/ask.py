@@ -13,8 +13,8 @@ from api.app import build_services
 from footnote.errors import NotFound, Unavailable
 from footnote.model import Question
 from footnote.settings import Settings, read_settings
-from rag.datanets import datanet_names, published_folder
-from rag.documents import Texts
+from rag.index.datanets import datanet_names, published_folder
+from rag.index.documents import Texts
 from rewards.commands.common import chain_or_none
 from rewards.commands.proof import verify_batch_file, verify_file
 from rewards.verify import TextOf

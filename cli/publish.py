@@ -9,8 +9,8 @@ import click
 
 from footnote.errors import NotFound
 from footnote.settings import read_settings
-from rag.datanets import published_folder
-from rag.snapshot import Manifest, current_manifest
+from rag.index.datanets import published_folder
+from rag.index.snapshot import Manifest, current_manifest
 from rewards.chain import EvmChain
 from rewards.commands.common import chain_of, owner_key, say
 from rewards.journal.journal import Journal

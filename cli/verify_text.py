@@ -12,8 +12,8 @@ from api.routes.verify import shown
 from footnote.errors import Invalid
 from footnote.model import Verdict
 from footnote.settings import read_settings
-from rag.embedder import SentenceTransformerEmbedder
-from rag.grounding import Grounded, Source, check_text
+from rag.answering.grounding import Grounded, Source, check_text
+from rag.models.embedder import SentenceTransformerEmbedder
 
 
 @click.command("verify-text")

@@ -13,7 +13,7 @@ from footnote.ids import version_of
 from footnote.model import MAX_CONTRIBUTORS, Contributor, Document
 from footnote.shares import BASIS_POINTS
 from indexer.readers.submission import Submission
-from rag.marks import instructions, instructs
+from rag.text.marks import instructions, instructs
 
 MAX_ID_LENGTH = 512
 _NOT_PRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")

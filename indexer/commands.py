@@ -18,10 +18,10 @@ from indexer.admission import Defaults
 from indexer.ingest import Indexer, Report
 from indexer.progress import Reporter, reporter
 from indexer.readers.files import find_files
-from rag.datanets import datanet_folder, datanet_names, published_folder
-from rag.documents import Catalogue, Texts
-from rag.embedder import SentenceTransformerEmbedder
-from rag.snapshot import CATALOGUE, Manifest, current_manifest
+from rag.index.datanets import datanet_folder, datanet_names, published_folder
+from rag.index.documents import Catalogue, Texts
+from rag.index.snapshot import CATALOGUE, Manifest, current_manifest
+from rag.models.embedder import SentenceTransformerEmbedder
 
 _weight_option = click.option(
     "--dense-weight",

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.letters import letters
-from rag.lineage import Link, pair
+from rag.index.lineage import Link, pair
+from rag.text.letters import letters
 
 SHINGLE = 8
 KEPT_OF = 4

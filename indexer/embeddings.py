@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from footnote.errors import Broken, StorageFull, Unavailable
-from rag.embedder import Embedder, Vectors
+from rag.models.embedder import Embedder, Vectors
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS embeddings (

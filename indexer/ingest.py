@@ -26,13 +26,12 @@ from indexer.readers.files import FolderSettings, SourceFile, read_file
 from indexer.readers.submission import Submission, Unreadable
 from indexer.splitter import CHUNKER, ChunkSize, split_text
 from indexer.tracing import RECIPE, trace
-from rag.confidence import Calibration
-from rag.datanets import DatanetFolder
-from rag.documents import Catalogue, ChunkRow, Texts
-from rag.embedder import Embedder
-from rag.lexical import LexicalEntry, LexicalIndex
-from rag.lineage import Lineage
-from rag.snapshot import (
+from rag.index.calibration import Calibration
+from rag.index.datanets import DatanetFolder
+from rag.index.documents import Catalogue, ChunkRow, Texts
+from rag.index.lexical import LexicalEntry, LexicalIndex
+from rag.index.lineage import Lineage
+from rag.index.snapshot import (
     CATALOGUE,
     LEXICAL,
     VECTORS,
@@ -43,7 +42,8 @@ from rag.snapshot import (
     is_whole,
     publish,
 )
-from rag.vectors import VectorIndex, kind_for
+from rag.index.vectors import VectorIndex, kind_for
+from rag.models.embedder import Embedder
 
 EMBED_BLOCK = 512
 """Chunks embedded between two commits of the cache."""

@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from footnote.model import MAX_CITED_CODE_POINTS, Document, Span
-from rag.letters import folded, letters
-from rag.lineage import Origin
-from rag.sentences import sentences
+from rag.index.lineage import Origin
+from rag.text.letters import folded, letters
+from rag.text.sentences import sentences
 
 SHINGLE = 5
 SAME = 0.65

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from footnote.model import Span
 from indexer.duplicates import Shingles, sketch
 from indexer.origins import SAME, Held, Statement, StatementIndex
-from rag.lineage import Origin
+from rag.index.lineage import Origin
 
 MIN_LETTERS = 60
 WHOLE = 0.9

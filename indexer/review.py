@@ -16,10 +16,10 @@ from indexer.commands import indexer_of
 from indexer.duplicates import LINKED, clusters_of
 from indexer.progress import reporter
 from indexer.tracing import put_first
-from rag.datanets import published_folder
-from rag.documents import Catalogue
-from rag.lineage import Lineage, pair
-from rag.snapshot import CATALOGUE, current_manifest
+from rag.index.datanets import published_folder
+from rag.index.documents import Catalogue
+from rag.index.lineage import Lineage, pair
+from rag.index.snapshot import CATALOGUE, current_manifest
 
 Pairs = Sequence[tuple[str, str]]
 

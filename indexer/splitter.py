@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from footnote.model import Span
-from rag.sentences import Kind, Sentence, sentences
+from rag.text.sentences import Kind, Sentence, sentences
 
 CHUNKER = "sentences-2"
 """Name and version of this algorithm, recorded in a snapshot's manifest."""

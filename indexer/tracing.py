@@ -20,7 +20,7 @@ from indexer import duplicates, origins, passages
 from indexer.duplicates import LINKED, Boilerplate, Shingles, clusters_of, find_links, sketch
 from indexer.origins import Held, StatementIndex
 from indexer.passages import Sharing, find_passages
-from rag.lineage import Lineage, Link, Origin, pair
+from rag.index.lineage import Lineage, Link, Origin, pair
 
 RECIPE: Mapping[str, Any] = {
     "links": dict(duplicates.RECIPE),

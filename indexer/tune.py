@@ -16,10 +16,10 @@ from indexer.admission import Defaults
 from indexer.ingest import Indexer
 from indexer.progress import reporter
 from rag.answerer import check_question
-from rag.datanets import published_folder
-from rag.embedder import SentenceTransformerEmbedder
-from rag.snapshot import open_current
-from rag.tuning import (
+from rag.index.datanets import published_folder
+from rag.index.snapshot import open_current
+from rag.models.embedder import SentenceTransformerEmbedder
+from rag.retrieval.tuning import (
     MIN_OF_EACH,
     LabelledQuestion,
     RefusalFit,

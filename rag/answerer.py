@@ -9,18 +9,19 @@ from dataclasses import replace
 from footnote.errors import Invalid
 from footnote.ids import new_answer_id
 from footnote.model import Answer, Citation, Hit, Question
-from rag.adapters import AdapterStore
-from rag.confidence import Calibration, signals
-from rag.draft import Draft, Drafter, compose
-from rag.embedder import Embedder
-from rag.library import Library
-from rag.passages import joined
-from rag.priority import move_to_origin
-from rag.question import read_question
-from rag.retriever import MAX_K, Reranker, retrieve
-from rag.routing import BASE, AdapterRouter
-from rag.selection import select
-from rag.verifier import Verifier
+from rag.adapters.routing import BASE, AdapterRouter
+from rag.adapters.store import AdapterStore
+from rag.answering.draft import Draft, Drafter, compose
+from rag.answering.priority import move_to_origin
+from rag.checking.verifier import Verifier
+from rag.index.calibration import Calibration
+from rag.index.library import Library
+from rag.models.embedder import Embedder
+from rag.retrieval.confidence import signals
+from rag.retrieval.passages import joined
+from rag.retrieval.question import read_question
+from rag.retrieval.retriever import MAX_K, Reranker, retrieve
+from rag.retrieval.selection import select
 
 MAX_QUESTION_CODE_POINTS = 4_000
 

@@ -12,9 +12,9 @@ from pydantic import ConfigDict, Field
 
 from footnote.addresses import format_address
 from footnote.model import Hit
-from rag.embedder import Embedder, SentenceTransformerEmbedder
-from rag.library import Library
-from rag.retriever import MAX_K, retrieve
+from rag.index.library import Library
+from rag.models.embedder import Embedder, SentenceTransformerEmbedder
+from rag.retrieval.retriever import MAX_K, retrieve
 
 
 class DatanetRetriever(BaseRetriever):
@@ -26,7 +26,7 @@ class DatanetRetriever(BaseRetriever):
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     library: Library
-    embedder: Any = Field(description="An rag.embedder.Embedder.")
+    embedder: Any = Field(description="An rag.models.embedder.Embedder.")
     datanet: str
     k: int = Field(8, ge=1, le=MAX_K)
 

@@ -16,7 +16,7 @@ import pytest
 
 from cli.stack import Stack, clean_environment, free_port, redis_path, start_anvil_with
 from footnote.errors import Misconfigured
-from rag.embedder import SentenceTransformerEmbedder
+from rag.models.embedder import SentenceTransformerEmbedder
 from rewards.chain import EvmChain
 from tests.money import InstantChain, Pool, deployed
 

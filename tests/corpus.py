@@ -16,9 +16,9 @@ from footnote.ids import sha256, version_of
 from footnote.model import Chunk, Contributor, Definition, Document, Hit, Scores, Span
 from indexer.ingest import Indexer
 from indexer.splitter import ChunkSize
-from rag.datanets import datanet_folder
-from rag.embedder import Embedder, Vectors
-from rag.snapshot import open_current
+from rag.index.datanets import datanet_folder
+from rag.index.snapshot import open_current
+from rag.models.embedder import Embedder, Vectors
 
 ALICE = "0x" + "a1" * 20
 BOB = "0x" + "b0" * 20

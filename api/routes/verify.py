@@ -11,7 +11,7 @@ from api import schemas
 from api.responses import json_response
 from api.services import Provided
 from footnote.model import OFFSET_UNIT, Citation, Claim
-from rag.grounding import Grounded, Source, check_text
+from rag.answering.grounding import Grounded, Source, check_text
 
 router = APIRouter(prefix="/v1", tags=["verify"], responses=schemas.PROBLEMS)
 

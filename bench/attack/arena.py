@@ -16,10 +16,10 @@ from indexer.admission import Defaults
 from indexer.ingest import Indexer
 from indexer.readers.files import find_files
 from rag.answerer import Answerer
-from rag.datanets import datanet_folder
-from rag.embedder import SentenceTransformerEmbedder
-from rag.extractive import Extractive
-from rag.library import Library
+from rag.answering.extractive import Extractive
+from rag.index.datanets import datanet_folder
+from rag.index.library import Library
+from rag.models.embedder import SentenceTransformerEmbedder
 
 HONEST = "honest"
 MILLION = 1_000_000

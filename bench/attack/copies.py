@@ -6,7 +6,7 @@ import random
 import re
 from collections.abc import Sequence
 
-from rag.sentences import sentences
+from rag.text.sentences import sentences
 
 _WORD = re.compile(r"[^\W\d_]+")
 _LOOKALIKES = dict(zip("aceopxyisjABCEHKMOPTX", "асеорхуіѕјАВСЕНКМОРТХ", strict=True))

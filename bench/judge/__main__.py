@@ -22,9 +22,9 @@ from bench.judge.corpus import read_corpus
 from bench.judge.table import plot, table
 from bench.judge.verdict import below_bar, measure
 from rag.answerer import Answerer
-from rag.embedder import SentenceTransformerEmbedder
-from rag.extractive import Extractive
-from rag.library import Library
+from rag.answering.extractive import Extractive
+from rag.index.library import Library
+from rag.models.embedder import SentenceTransformerEmbedder
 
 TIMED = 200
 

@@ -13,9 +13,9 @@ from bench.judge.corpus import Labelled
 from bench.judge.metrics import holds, ndcg, overlap, recall
 from footnote.model import Answer, Citation, Hit, Question, Span
 from rag.answerer import Answerer
-from rag.embedder import Embedder
-from rag.retriever import retrieve
-from rag.snapshot import Snapshot
+from rag.index.snapshot import Snapshot
+from rag.models.embedder import Embedder
+from rag.retrieval.retriever import retrieve
 
 K = 8
 DEPTH = 100

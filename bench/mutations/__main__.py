@@ -20,8 +20,8 @@ from bench.mutations.corpus import read_corpus
 from bench.mutations.generator import cases
 from bench.mutations.report import Judged, bars, kinds, rejected, table
 from bench.mutations.schemes import Ours, Remembering, Scheme, schemes_of_the_field
-from rag.embedder import SentenceTransformerEmbedder
-from rag.verifier import Verifier
+from rag.checking.verifier import Verifier
+from rag.models.embedder import SentenceTransformerEmbedder
 
 OURS = "footnote"
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rag.sentences import Kind, sentences
+from rag.text.sentences import Kind, sentences
 
 SENTENCES_PER_DOCUMENT = 12
 """So that a corpus of long documents does not speak for all."""

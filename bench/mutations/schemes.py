@@ -13,8 +13,8 @@ from difflib import SequenceMatcher
 
 from bench.mutations.generator import Case
 from footnote.model import Verdict
-from rag.embedder import Embedder, Vectors
-from rag.verifier import Verifier
+from rag.checking.verifier import Verifier
+from rag.models.embedder import Embedder, Vectors
 
 Scheme = Callable[[Case], bool]
 

@@ -1,4 +1,4 @@
-"""What ``rag.vectors`` takes for granted about FAISS."""
+"""What ``rag.index.vectors`` takes for granted about FAISS."""
 
 from __future__ import annotations
 

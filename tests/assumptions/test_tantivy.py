@@ -1,4 +1,4 @@
-"""What ``rag.lexical`` takes for granted about tantivy."""
+"""What ``rag.index.lexical`` takes for granted about tantivy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import tantivy
 
-from rag.lexical import LexicalEntry, LexicalIndex
+from rag.index.lexical import LexicalEntry, LexicalIndex
 
 
 def scores(folder: Path, word: str) -> dict[int, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 
-from rag.embedder import SentenceTransformerEmbedder
+from rag.models.embedder import SentenceTransformerEmbedder
 from tests.corpus import TEXTS
 
 

@@ -13,8 +13,8 @@ from cli.main import footnote
 from footnote.errors import FootnoteError, Invalid, Misconfigured, NotFound
 from indexer.admission import Defaults
 from indexer.readers.files import find_files
-from rag.adapters import AdapterStore
-from rag.routing import BASE, AdapterRouter, Route
+from rag.adapters.routing import BASE, AdapterRouter, Route
+from rag.adapters.store import AdapterStore
 from tests.corpus import ALICE, WordEmbedder, fields, indexer, write_lines
 from tests.tiny_models import BASE as BASE_ID
 from tests.tiny_models import write_adapter, write_base

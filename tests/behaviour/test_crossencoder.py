@@ -9,7 +9,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
 from footnote.errors import Misconfigured
-from rag.crossencoder import CrossEncoderEntailment, CrossEncoderReranker
+from rag.models.crossencoder import CrossEncoderEntailment, CrossEncoderReranker
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 NLI = ("CONTRADICTION", "ENTAILMENT", "NEUTRAL")

@@ -15,11 +15,18 @@ from indexer.admission import Defaults
 from indexer.ingest import Report
 from indexer.readers.files import find_files
 from indexer.splitter import ChunkSize
-from rag.datanets import datanet_folder
-from rag.documents import Texts
-from rag.embedder import Embedder, SentenceTransformerEmbedder
-from rag.retriever import retrieve
-from rag.snapshot import CATALOGUE, LEXICAL, MANIFEST, Snapshot, current_manifest, open_current
+from rag.index.datanets import datanet_folder
+from rag.index.documents import Texts
+from rag.index.snapshot import (
+    CATALOGUE,
+    LEXICAL,
+    MANIFEST,
+    Snapshot,
+    current_manifest,
+    open_current,
+)
+from rag.models.embedder import Embedder, SentenceTransformerEmbedder
+from rag.retrieval.retriever import retrieve
 from tests.corpus import ALICE, BOB, WordEmbedder, fields, indexer, stored_texts, write_lines
 
 CATS = "Cats sleep sixteen hours a day. They hunt at dawn and dusk."

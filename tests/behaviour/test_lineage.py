@@ -16,9 +16,9 @@ from indexer.admission import Defaults
 from indexer.ingest import Report
 from indexer.readers.files import find_files
 from indexer.review import clusters, in_words, ruled
-from rag.datanets import datanet_folder
-from rag.lineage import Lineage
-from rag.snapshot import CATALOGUE, MANIFEST, Snapshot, open_current
+from rag.index.datanets import datanet_folder
+from rag.index.lineage import Lineage
+from rag.index.snapshot import CATALOGUE, MANIFEST, Snapshot, open_current
 from tests.corpus import WordEmbedder, fields, indexer, write_lines
 from tests.unit.test_duplicates import tale
 

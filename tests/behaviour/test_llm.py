@@ -17,7 +17,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from cli.stack import free_port
 from footnote.errors import Broken, Invalid, NotFound, Unavailable
 from footnote.model import Usage
-from rag.llm import RETRIES, OpenAIChatModel
+from rag.models.llm import RETRIES, OpenAIChatModel
 
 ASKED = [("user", "Hello?")]
 COUNTED = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}

@@ -17,7 +17,7 @@ from openlora.engine.mixing import Adapter
 from openlora.engine.tokens import BaseTokens
 from openlora.generation import Sampling, Seat
 from openlora.validation import inspect_adapter
-from rag.prompt import write_prompt
+from rag.answering.prompt import write_prompt
 from tests.corpus import document, hit
 from tests.fixtures.openlora.world import (
     BASE,

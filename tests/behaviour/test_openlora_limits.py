@@ -14,8 +14,8 @@ import pytest
 
 from cli.stack import Stack, clean_environment
 from footnote.errors import Unavailable
-from rag.breaker import CircuitBreaker
-from rag.llm import OpenAIChatModel
+from rag.models.breaker import CircuitBreaker
+from rag.models.llm import OpenAIChatModel
 from tests.openlora_served import PATIENCE_SECONDS, Served, until
 from tests.tiny_models import BASE, write_adapter, write_base
 

@@ -29,8 +29,8 @@ from indexer.admission import Defaults
 from indexer.readers.files import find_files
 from openlora.fingerprint import fingerprint
 from openlora.validation import inspect_adapter
-from rag.adapters import Adapter, AdapterStore, adapter_id
-from rag.embedder import SentenceTransformerEmbedder
+from rag.adapters.store import Adapter, AdapterStore, adapter_id
+from rag.models.embedder import SentenceTransformerEmbedder
 from rewards.policy import Policy
 from rewards.record import Recorder
 from tests.corpus import indexer

@@ -24,7 +24,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from cli.stack import FOOTNOTE, Stack, clean_environment, free_port
-from rag.llm import OpenAIChatModel
+from rag.models.llm import OpenAIChatModel
 from tests.tiny_models import BASE, write_adapter, write_base
 
 TOKEN = "let-me-in"

@@ -16,11 +16,10 @@ from footnote.errors import Broken, NotFound
 from footnote.ids import version_of
 from indexer.admission import Defaults
 from indexer.readers.files import find_files
-from rag.datanets import DatanetFolder, datanet_folder
-from rag.documents import Texts
-from rag.library import Library
-from rag.retriever import retrieve
-from rag.snapshot import (
+from rag.index.datanets import DatanetFolder, datanet_folder
+from rag.index.documents import Texts
+from rag.index.library import Library
+from rag.index.snapshot import (
     KEPT,
     MANIFEST,
     CurrentSnapshot,
@@ -29,6 +28,7 @@ from rag.snapshot import (
     published_names,
     read_manifest,
 )
+from rag.retrieval.retriever import retrieve
 from tests.corpus import BOB, WordEmbedder, document, fields, indexer, write_lines
 
 FIRST = [fields("cats", "Cats sleep all day."), fields("dogs", "Dogs bark at strangers.")]

@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from footnote.errors import Broken, Unavailable
-from rag.embedder import Vectors
-from rag.vectors import EXACT_LIMIT, VectorIndex, VectorKind, kind_for
+from rag.index.vectors import EXACT_LIMIT, VectorIndex, VectorKind, kind_for
+from rag.models.embedder import Vectors
 
 DIMENSION, COUNT = 48, 3_000
 IDS = np.arange(COUNT, dtype=np.int64) * 7 + 3

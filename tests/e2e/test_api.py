@@ -26,8 +26,8 @@ from footnote.settings import Settings
 from indexer.admission import Defaults
 from indexer.ingest import Indexer
 from indexer.readers.files import find_files
-from rag.datanets import datanet_folder
-from rag.embedder import SentenceTransformerEmbedder
+from rag.index.datanets import datanet_folder
+from rag.models.embedder import SentenceTransformerEmbedder
 from rewards.record import Recorder
 from rewards.verify_batch import verify_batch
 from tests.money import Place, Pool, deployed, place

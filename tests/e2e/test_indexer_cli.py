@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from rag.datanets import datanet_folder
-from rag.snapshot import open_current, published_names
+from rag.index.datanets import datanet_folder
+from rag.index.snapshot import open_current, published_names
 from tests.conftest import CHECKOUT
 from tests.corpus import ALICE, fields, stored_texts, write_lines
 

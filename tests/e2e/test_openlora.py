@@ -25,12 +25,12 @@ from indexer.admission import Defaults
 from indexer.ingest import Indexer
 from indexer.readers.files import find_files
 from rag.answerer import MODEL_DECLINED, Answerer
-from rag.datanets import datanet_folder
-from rag.embedder import SentenceTransformerEmbedder
-from rag.library import Library
-from rag.llm import OpenAIChatModel
-from rag.openlora import OpenLora
-from rag.verifier import Verifier
+from rag.answering.openlora import OpenLora
+from rag.checking.verifier import Verifier
+from rag.index.datanets import datanet_folder
+from rag.index.library import Library
+from rag.models.embedder import SentenceTransformerEmbedder
+from rag.models.llm import OpenAIChatModel
 
 ADDRESS = "0x31EAfdff73786e310324D6E97213ebF21C5eFD53"
 TEXT = (

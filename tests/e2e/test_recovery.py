@@ -18,8 +18,8 @@ from footnote.ids import abi_encode, double_hash, keccak
 from footnote.merkle import merkle_proof
 from indexer.admission import Defaults
 from indexer.readers.files import find_files
-from rag.datanets import datanet_folder
-from rag.snapshot import open_current
+from rag.index.datanets import datanet_folder
+from rag.index.snapshot import open_current
 from rewards.audit import audit
 from rewards.chain import EvmChain
 from rewards.journal.journal import Journal

@@ -15,8 +15,8 @@ from cli.main import footnote
 from footnote.errors import Invalid
 from footnote.ids import content_id
 from footnote.settings import Settings
-from rag.embedder import SentenceTransformerEmbedder
-from rag.grounding import MAX_SOURCES, Source, check_text
+from rag.answering.grounding import MAX_SOURCES, Source, check_text
+from rag.models.embedder import SentenceTransformerEmbedder
 from tests.e2e.test_api import Service, serving
 
 BELL = "Ines Moreau cast the harbour bell in 1871. It is rung twice at high tide."

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 
 from footnote.model import MAX_CITED_CODE_POINTS
-from rag.agreement import agreement
-from rag.details import Kind
+from rag.checking.agreement import agreement
+from rag.checking.details import Kind
 from tests.corpus import TEXTS
 
 

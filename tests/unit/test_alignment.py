@@ -7,16 +7,16 @@ from collections.abc import Sequence
 import pytest
 
 from footnote.model import Hit, Question, Usage, Verdict
-from rag.alignment import CHECKS, Candidates
-from rag.claims import read_output
-from rag.draft import Draft
-from rag.evidence import Evidence
-from rag.grounding import ground
-from rag.lexical import content_terms, terms
-from rag.llm import Completion
-from rag.openlora import OpenLora
-from rag.sentences import sentences
-from rag.verifier import Verification
+from rag.answering.alignment import CHECKS, Candidates
+from rag.answering.draft import Draft
+from rag.answering.grounding import ground
+from rag.answering.openlora import OpenLora
+from rag.checking.verifier import Verification
+from rag.index.lexical import content_terms, terms
+from rag.models.llm import Completion
+from rag.reading.claims import read_output
+from rag.retrieval.evidence import Evidence
+from rag.text.sentences import sentences
 from tests.corpus import document, hit
 
 BELL = (

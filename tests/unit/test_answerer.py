@@ -16,13 +16,13 @@ from rag.answerer import (
     WEAK_EVIDENCE,
     Answerer,
 )
-from rag.confidence import Calibration
-from rag.embedder import SentenceTransformerEmbedder
-from rag.extractive import Extractive
-from rag.library import Library
-from rag.llm import Completion, check_adapter
-from rag.openlora import OpenLora
-from rag.verifier import Verifier
+from rag.answering.extractive import Extractive
+from rag.answering.openlora import OpenLora
+from rag.checking.verifier import Verifier
+from rag.index.calibration import Calibration
+from rag.index.library import Library
+from rag.models.embedder import SentenceTransformerEmbedder
+from rag.models.llm import Completion, check_adapter
 from tests.corpus import fields, indexer, write_lines
 
 QUOKKA = (

@@ -13,7 +13,7 @@ from bench.attack.copies import homoglyphs, pieces, reordered, swapped
 from bench.attack.self_asking import drained
 from indexer.admission import Defaults, admit
 from indexer.readers.submission import Submission
-from rag.letters import letters
+from rag.text.letters import letters
 from rewards.policy import Policy
 from tests.corpus import fields
 from tests.unit.test_duplicates import WORDS, tale

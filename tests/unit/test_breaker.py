@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from footnote.errors import NotFound, Unavailable
-from rag.breaker import CircuitBreaker
+from rag.models.breaker import CircuitBreaker
 
 
 class Clock:

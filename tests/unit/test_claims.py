@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.claims import ReadClaim, ReadOutput, read_output
+from rag.reading.claims import ReadClaim, ReadOutput, read_output
 from tests.corpus import TEXTS
 
 KNOWN = range(1, 9)

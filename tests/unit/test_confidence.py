@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from rag.confidence import Calibration, Signals, signals
-from rag.evidence import find_evidence
-from rag.question import Asked, read_question
+from rag.index.calibration import Calibration, Signals
+from rag.retrieval.confidence import signals
+from rag.retrieval.evidence import find_evidence
+from rag.retrieval.question import Asked, read_question
 from tests.corpus import document, hit
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from bench.attack.copies import homoglyphs, pieces, reordered, swapped
 from indexer.duplicates import LINKED, PASSAGE, clusters_of, find_links, sketch
-from rag.letters import folded, letters
-from rag.lineage import Link
+from rag.index.lineage import Link
+from rag.text.letters import folded, letters
 
 DICE = random.Random(5)
 WORDS = ["".join(DICE.choices("abcdefghijklmnoprstuvwy", k=DICE.randint(3, 9))) for _ in range(900)]

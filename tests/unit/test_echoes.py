@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from footnote.model import Hit
-from rag.echoes import is_list, set_aside
-from rag.evidence import find_evidence
-from rag.question import read_question
+from rag.retrieval.echoes import is_list, set_aside
+from rag.retrieval.evidence import find_evidence
+from rag.retrieval.question import read_question
 from tests.corpus import document, hit
 
 QUESTION = "Which river drives the wheel of the old mill?"

@@ -7,8 +7,8 @@ import pytest
 
 from footnote.errors import Misconfigured
 from footnote.settings import Settings
-from rag.embedder import Prefixes, SentenceTransformerEmbedder
-from rag.sentences import sentences
+from rag.models.embedder import Prefixes, SentenceTransformerEmbedder
+from rag.text.sentences import sentences
 from tests.conftest import CHECKOUT
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 
 from footnote.model import Hit
-from rag.evidence import Evidence, find_evidence
-from rag.question import read_question
+from rag.retrieval.evidence import Evidence, find_evidence
+from rag.retrieval.question import read_question
 from tests.corpus import TEXTS, document, hit
 
 

@@ -17,17 +17,17 @@ from indexer.admission import Defaults
 from indexer.readers.files import find_files
 from indexer.splitter import ChunkSize
 from rag.answerer import Answerer
-from rag.claims import ClaimReader, ReadClaim, folded, read_output
-from rag.confidence import Calibration
-from rag.datanets import datanet_folder
-from rag.documents import Texts
-from rag.draft import Drafter
-from rag.embedder import Embedder, SentenceTransformerEmbedder
-from rag.extractive import Extractive
-from rag.library import Library
-from rag.llm import Completion
-from rag.openlora import OpenLora
-from rag.verifier import Verifier
+from rag.answering.draft import Drafter
+from rag.answering.extractive import Extractive
+from rag.answering.openlora import OpenLora
+from rag.checking.verifier import Verifier
+from rag.index.calibration import Calibration
+from rag.index.datanets import datanet_folder
+from rag.index.documents import Texts
+from rag.index.library import Library
+from rag.models.embedder import Embedder, SentenceTransformerEmbedder
+from rag.models.llm import Completion
+from rag.reading.claims import ClaimReader, ReadClaim, folded, read_output
 from tests.corpus import TEXTS, WordEmbedder, fields, indexer, write_lines
 
 HARD = [

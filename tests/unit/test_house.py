@@ -23,16 +23,16 @@ BELOW = {
     "cli": {"footnote", "rag", "indexer", "rewards", "api", "openlora", "contracts_abi"},
 }
 DOORS: dict[str, str | tuple[str, ...]] = {
-    "faiss": "rag.vectors",
-    "sklearn": "rag.tuning",
-    "tantivy": "rag.lexical",
-    "confusable_homoglyphs": "rag.letters",
-    "sentence_transformers": ("rag.embedder", "rag.crossencoder"),
-    "torch": ("rag.embedder", "rag.crossencoder", "openlora.engine"),
-    "transformers": ("rag.embedder", "openlora.engine"),
+    "faiss": "rag.index.vectors",
+    "sklearn": "rag.retrieval.tuning",
+    "tantivy": "rag.index.lexical",
+    "confusable_homoglyphs": "rag.text.letters",
+    "sentence_transformers": ("rag.models.embedder", "rag.models.crossencoder"),
+    "torch": ("rag.models.embedder", "rag.models.crossencoder", "openlora.engine"),
+    "transformers": ("rag.models.embedder", "openlora.engine"),
     "safetensors": "openlora.engine",
     "langchain_core": "rag.langchain",
-    "openai": "rag.llm",
+    "openai": "rag.models.llm",
     "selectolax": "indexer.readers.html",
     "pypdf": "indexer.readers.pdf",
     "docx": "indexer.readers.docx",
@@ -100,7 +100,7 @@ def test_no_module_imports_itself_through_others() -> None:
 
 
 def test_the_api_knows_neither_chain_nor_vectors() -> None:
-    forbidden = {"rewards.chain", "rewards.settler", "rewards.worker", "rag.vectors", "faiss"}
+    forbidden = {"rewards.chain", "rewards.settler", "rewards.worker", "rag.index.vectors", "faiss"}
     for name in MODULES:
         if name.split(".")[0] == "api":
             assert not imports(MODULES[name]) & forbidden, name

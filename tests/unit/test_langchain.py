@@ -7,9 +7,9 @@ from pathlib import Path
 from indexer.admission import Defaults
 from indexer.ingest import Indexer
 from indexer.readers.files import find_files
-from rag.datanets import datanet_folder
-from rag.embedder import SentenceTransformerEmbedder
+from rag.index.datanets import datanet_folder
 from rag.langchain import DatanetRetriever
+from rag.models.embedder import SentenceTransformerEmbedder
 
 ADDRESS = "0x31EAfdff73786e310324D6E97213ebF21C5eFD53"
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from footnote.errors import Broken, Unavailable
-from rag.lexical import LexicalEntry, LexicalIndex, content_terms, terms
+from rag.index.lexical import LexicalEntry, LexicalIndex, content_terms, terms
 from tests.corpus import TEXTS
 
 ENTRIES = [

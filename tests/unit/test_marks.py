@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from rag.marks import instructions, instructs, without_instructions
-from rag.prompt import write_prompt
+from rag.answering.prompt import write_prompt
+from rag.text.marks import instructions, instructs, without_instructions
 from tests.corpus import TEXTS, document, hit
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from footnote.model import Chunk, Document, Hit, Span
-from rag.passages import distinct, joined
+from rag.retrieval.passages import distinct, joined
 from tests.corpus import document, hit
 
 TEXT = "The quokka sleeps all day.\n\nIt eats leaves at night. Then it walks home. The end is near."

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from footnote.model import Chunk, Document, Span, Verdict
-from rag.documents import chunk_of
-from rag.draft import Cited, Draft, DraftClaim, compose
-from rag.lexical import terms
-from rag.lineage import Origin
-from rag.priority import Verify, move_to_origin
-from rag.snapshot import Snapshot
-from rag.verifier import Verification
+from rag.answering.draft import Cited, Draft, DraftClaim, compose
+from rag.answering.priority import Verify, move_to_origin
+from rag.checking.verifier import Verification
+from rag.index.documents import chunk_of
+from rag.index.lexical import terms
+from rag.index.lineage import Origin
+from rag.index.snapshot import Snapshot
 from tests.corpus import document, hit
 
 SOURCE = "Mills grind barley. Wheels turn in water. Cats hunt at night."

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from rag.prompt import NO_ANSWER, write_prompt
+from rag.answering.prompt import NO_ANSWER, write_prompt
 from tests.corpus import document, hit
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.question import Wanted, gives, read_question, wanted
+from rag.retrieval.question import Wanted, gives, read_question, wanted
 
 
 @pytest.mark.parametrize(

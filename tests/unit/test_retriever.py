@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from footnote.errors import Misconfigured
 from indexer.admission import Defaults
 from indexer.readers.files import find_files
-from rag.datanets import datanet_folder
-from rag.embedder import SentenceTransformerEmbedder
-from rag.retriever import fuse, rank, retrieve
-from rag.snapshot import Snapshot, open_current
+from rag.index.datanets import datanet_folder
+from rag.index.snapshot import Snapshot, open_current
+from rag.models.embedder import SentenceTransformerEmbedder
+from rag.retrieval.retriever import fuse, rank, retrieve
 from tests.corpus import WordEmbedder, fields, indexer, write_lines
 
 SCORES = st.dictionaries(st.integers(0, 30), st.floats(-1, 1, allow_nan=False), max_size=20)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from footnote.model import MAX_CITED_CODE_POINTS
-from rag.sentences import Kind, sentences
+from rag.text.sentences import Kind, sentences
 from tests.corpus import TEXTS
 
 

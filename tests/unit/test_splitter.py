@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.splitter import ChunkSize, split_text
-from rag.embedder import SentenceTransformerEmbedder
+from rag.models.embedder import SentenceTransformerEmbedder
 from tests.corpus import TEXTS
 
 

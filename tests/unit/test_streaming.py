@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.claims import ClaimReader, Event, ReadClaim, ReadOutput, folded, read_output
+from rag.reading.claims import ClaimReader, Event, ReadClaim, ReadOutput, folded, read_output
 from tests.corpus import TEXTS
 
 KNOWN = range(1, 9)

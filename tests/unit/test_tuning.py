@@ -7,8 +7,8 @@ import pytest
 
 from footnote.errors import Invalid
 from indexer.tune import read_questions
-from rag.retriever import Candidates
-from rag.tuning import Found, LabelledQuestion, fit_weight
+from rag.retrieval.retriever import Candidates
+from rag.retrieval.tuning import Found, LabelledQuestion, fit_weight
 
 ASKED = LabelledQuestion("q", frozenset({"right"}))
 

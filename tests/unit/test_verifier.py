@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import pytest
 
 from footnote.model import Definition, Verdict
-from rag.embedder import SentenceTransformerEmbedder
-from rag.verifier import Entailed, Verifier
+from rag.checking.verifier import Verifier
+from rag.models.embedder import SentenceTransformerEmbedder
+from rag.models.entailment import Entailed
 from tests.corpus import WordEmbedder
 
 SOURCE = "The reward pool holds 2,500 tokens and pays Alice after 10 blocks, not before."

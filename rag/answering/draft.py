@@ -1,0 +1,118 @@
+"""What an answering method proposes, and the text, Claims and Citations that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from footnote.model import Citation, Claim, Definition, Hit, Question, Span, Usage, Verdict
+from footnote.shares import citation_weights
+from rag.checking.verifier import Verification
+from rag.retrieval.evidence import Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """A span of a Hit's document that a claim points at, and what came of checking it."""
+
+    hit: Hit
+    span: Span
+    verification: Verification
+
+
+@dataclass(frozen=True, slots=True)
+class DraftClaim:
+    """``before`` is the text that precedes the claim: its place in a list, a heading, a space."""
+
+    text: str
+    cited: tuple[Cited, ...]
+    before: str = " "
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What an answering method proposes; no claims means it declines. ``after`` is the text that
+    follows the last claim."""
+
+    claims: tuple[DraftClaim, ...]
+    usage: Usage = field(default_factory=Usage)
+    removed_markers: int = 0
+    after: str = ""
+
+
+class Drafter(Protocol):
+    """One way to answer from evidence."""
+
+    @property
+    def definition(self) -> Definition: ...
+
+    def draft(
+        self, question: Question, hits: Sequence[Hit], evidence: Sequence[Evidence]
+    ) -> Draft: ...
+
+
+_ORDER = [Verdict.SUPPORTED, Verdict.CONTRADICTED, Verdict.PARTIAL, Verdict.UNSUPPORTED]
+
+
+def compose(draft: Draft) -> tuple[str, tuple[Claim, ...], tuple[Citation, ...]]:
+    """The answer's text with its numbered markers, its Claims and its Citations with weights."""
+    text = ""
+    claims: list[Claim] = []
+    unweighed: list[Citation] = []
+    for number, draft_claim in enumerate(draft.claims, start=1):
+        before = draft_claim.before if text else draft_claim.before.lstrip()
+        start = len(text) + len(before)
+        claim_id = f"clm_{number}"
+        cited = [
+            _citation(f"cit_{marker}", claim_id, marker, one)
+            for marker, one in enumerate(draft_claim.cited, start=len(unweighed) + 1)
+        ]
+        unweighed.extend(cited)
+        span = Span(start, start + len(draft_claim.text))
+        markers = "".join(f"[{citation.marker}]" for citation in cited)
+        text += before + draft_claim.text + _apart(draft_claim.text, markers)
+        checks = [one.verification for one in draft_claim.cited]
+        best = min(checks, key=lambda v: (_ORDER.index(v.verdict), -v.score), default=None)
+        claims.append(
+            Claim(
+                claim_id,
+                span,
+                draft_claim.text,
+                best.verdict if best else Verdict.UNSUPPORTED,
+                round(best.score, 4) if best else 0.0,
+                tuple(citation.citation_id for citation in cited),
+            )
+        )
+    return text + (draft.after if claims else ""), tuple(claims), _weighed(unweighed)
+
+
+def _apart(claim: str, markers: str) -> str:
+    """``markers`` set off from a claim; on the line that closes a block of code, they would not let
+    it close."""
+    if not markers:
+        return ""
+    return ("\n" if claim.endswith(("```", "~~~")) else " ") + markers
+
+
+def _citation(citation_id: str, claim_id: str, marker: int, cited: Cited) -> Citation:
+    chunk = cited.hit.chunk
+    start = chunk.span.start
+    return Citation(
+        citation_id=citation_id,
+        claim_id=claim_id,
+        marker=marker,
+        document=chunk.document,
+        span=cited.span,
+        cited_text=chunk.text[cited.span.start - start : cited.span.end - start],
+        verdict=cited.verification.verdict,
+        score=round(cited.verification.score, 4),
+        weight_ppm=0,
+    )
+
+
+def _weighed(citations: Sequence[Citation]) -> tuple[Citation, ...]:
+    supported = [c for c in citations if c.verdict is Verdict.SUPPORTED]
+    weights = citation_weights([(c.claim_id, c.document.document_id) for c in supported])
+    weight_of = {c.citation_id: w for c, w in zip(supported, weights, strict=True)}
+    return tuple(replace(c, weight_ppm=weight_of.get(c.citation_id, 0)) for c in citations)

@@ -12,7 +12,7 @@ from fastapi_offline import FastAPIOffline
 from api import problems
 from api.bodies import StrictJsonBodies
 from api.idempotency import InFlight
-from api.routes import answers, datanets, health, rewards, verify
+from api.routes import answers, chat, datanets, health, rewards, verify
 from api.services import Services
 from footnote.errors import Misconfigured
 from footnote.settings import Settings
@@ -119,7 +119,7 @@ def build_app(services: Services) -> FastAPI:
     app.state.services = services
     problems.install(app)
     app.add_middleware(StrictJsonBodies)
-    for module in (answers, verify, datanets, rewards, health):
+    for module in (answers, chat, verify, datanets, rewards, health):
         app.include_router(module.router)
 
     @app.get("/", include_in_schema=False)

@@ -42,6 +42,7 @@ def problem(
         "title": _TITLES.get(status, "Error"),
         "status": status,
         "detail": detail,
+        "message": detail,  # where OpenAI's clients look for it
     }
     if errors:
         body["errors"] = errors

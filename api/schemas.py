@@ -42,6 +42,41 @@ class AnswerRequest(_Strict):
     )
 
 
+class ChatPart(BaseModel):
+    type: str = Field(max_length=64)
+    text: str | None = None
+
+
+class ChatMessage(BaseModel):
+    role: str = Field(max_length=64)
+    content: str | list[ChatPart] | None = None
+
+
+class StreamOptions(BaseModel):
+    include_usage: bool = False
+
+
+class ChatRequest(BaseModel):
+    """What OpenAI's clients send. Settings of sampling are accepted and do nothing."""
+
+    model: str = Field(max_length=192, description="A Datanet, or `datanet:adapter`.")
+    messages: list[ChatMessage] = Field(min_length=1, max_length=1_000)
+    stream: bool = False
+    stream_options: StreamOptions | None = None
+    n: Literal[1] | None = None
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "model": "footnote",
+                    "messages": [{"role": "user", "content": "Why is a citation verified?"}],
+                }
+            ]
+        },
+    )
+
+
 class SearchRequest(_Strict):
     """What to search for."""
 
@@ -211,6 +246,73 @@ class Answer(_Strict):
     usage: TokenUsage
     removed_markers: int
     timings_ms: dict[str, float]
+
+
+class UrlCitation(_Strict):
+    url: str
+    title: str
+    start_index: int
+    end_index: int
+
+
+class Annotation(_Strict):
+    type: Literal["url_citation"]
+    url_citation: UrlCitation
+
+
+class ChatFootnote(_Strict):
+    """What of an answer has no place in a chat completion."""
+
+    id: str
+    datanet: str
+    refused: bool
+    refusal_reason: str | None
+    confidence: float
+    claims: list[Claim]
+    citations: list[Citation]
+    receipt: AnswerReceipt
+
+
+class AssistantMessage(_Strict):
+    role: Literal["assistant"]
+    content: str
+    refusal: None
+    annotations: list[Annotation]
+    footnote: ChatFootnote
+
+
+class ChatChoice(_Strict):
+    index: int
+    message: AssistantMessage
+    finish_reason: Literal["stop"]
+    logprobs: None
+
+
+class ChatUsage(_Strict):
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+class ChatCompletion(_Strict):
+    id: str
+    object: Literal["chat.completion"]
+    created: int
+    model: str
+    choices: list[ChatChoice]
+    usage: ChatUsage
+
+
+class Model(_Strict):
+    id: str
+    object: Literal["model"]
+    created: int
+    owned_by: str
+
+
+class ModelList(_Strict):
+    object: Literal["list"]
+    data: list[Model]
 
 
 class FoundChunk(_Strict):
@@ -404,6 +506,7 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
+    message: str = Field(description="The same, where OpenAI's clients look for it.")
     errors: list[dict[str, str]] | None = None
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header
 from fastapi.responses import Response
 
 from api import schemas
-from api.idempotency import retry_of
+from api.asking import answered
 from api.responses import json_response
 from api.services import Provided
 from footnote.model import Hit, Question
@@ -16,9 +16,6 @@ from rag.answerer import check_question
 from rewards.record import with_live_status
 
 router = APIRouter(prefix="/v1", tags=["answers"], responses=schemas.PROBLEMS)
-
-ANONYMOUS = "anonymous"
-"""The caller, as long as there are no API keys."""
 
 
 @router.post(
@@ -37,21 +34,10 @@ def ask(
 
     The answer and its receipt are durable before the response begins.
     """
-    retry = retry_of(idempotency_key, ANONYMOUS, request.model_dump())
-    with services.in_flight.only(retry):
-        earlier = services.journal.retried(retry) if retry else None
-        if earlier is not None:
-            return json_response(
-                with_live_status(services.journal, services.recorder.again(earlier))
-            )
-        answer = services.answerer.answer(
-            Question(
-                request.datanet, request.question, request.k, request.answerer, request.adapter
-            )
-        )
-        body = services.recorder.record(answer, retry)
-    services.wake_ups.announce(request.datanet)
-    return json_response(body)
+    question = Question(
+        request.datanet, request.question, request.k, request.answerer, request.adapter
+    )
+    return json_response(answered(services, question, idempotency_key, request.model_dump()))
 
 
 @router.get("/answers/{answer_id}", response_model=schemas.Answer)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
@@ -12,6 +14,7 @@ from fastapi_offline import FastAPIOffline
 from api import problems
 from api.bodies import StrictJsonBodies
 from api.idempotency import InFlight
+from api.mcp import build_mcp
 from api.routes import answers, chat, datanets, health, rewards, verify
 from api.services import Services
 from footnote.errors import Misconfigured
@@ -112,10 +115,26 @@ def build_services(settings: Settings, embedder: Embedder | None = None) -> Serv
     )
 
 
-def build_app(services: Services) -> FastAPI:
-    """The application over ``services``."""
+def build_app(services: Services, host: str = "127.0.0.1") -> FastAPI:
+    """The application over ``services``, to be reached at ``host``: agents are refused under any
+    other name where that is this machine alone, since a page in a browser could pose as one."""
+    tools = build_mcp(services)
+    agents = tools.streamable_http_app(json_response=True, stateless_http=True, host=host)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with tools.session_manager.run():
+            yield
+
     # The documentation page comes from here, not from a third party's host.
-    app = FastAPIOffline(title="Footnote", version="0.1.0", description=DESCRIPTION, redoc_url=None)
+    app = FastAPIOffline(
+        title="Footnote",
+        version="0.1.0",
+        description=DESCRIPTION,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.router.routes.extend(agents.routes)
     app.state.services = services
     problems.install(app)
     app.add_middleware(StrictJsonBodies)

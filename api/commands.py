@@ -1,4 +1,4 @@
-"""The command that serves HTTP. The door of uvicorn."""
+"""The commands that serve: over HTTP, and to an agent. The door of uvicorn."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import click
 import uvicorn
 
 from api.app import build_app, build_services
+from api.mcp import build_mcp
 from footnote.settings import read_settings
 
 
@@ -21,7 +22,21 @@ def serve(host: str, port: int) -> None:
     Datanet nothing is paid.
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    app = build_app(build_services(read_settings()))
+    app = build_app(build_services(read_settings()), host)
     shown = f"[{host}]" if ":" in host else host
     click.echo(f"footnote serves http://{shown}:{port}", err=True)
     uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=10)
+
+
+@click.command()
+def mcp() -> None:
+    """Offer Footnote's tools to an agent, over standard input and output.
+
+    The tools are list_datanets, ask, search, get_document and verify, by the Model Context
+    Protocol. `footnote serve` offers the same at /mcp.
+
+    \b
+    {"mcpServers": {"footnote": {"command": "footnote", "args": ["mcp"]}}}
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    build_mcp(build_services(read_settings())).run("stdio")

@@ -23,6 +23,7 @@ _COMMANDS = {
     "adapters": ("cli.adapters", "adapters", "Keep the LoRA adapters of Datanets."),
     "ask": ("cli.ask", "ask", "Ask a Datanet a question."),
     "serve": ("api.commands", "serve", "Serve questions and answers over HTTP."),
+    "mcp": ("api.commands", "mcp", "Offer the tools to an agent, over stdio."),
     "openlora": ("openlora.commands", "openlora", "Serve a base model and its adapters."),
     "key": ("rewards.commands.setup", "key", "Make encrypted keystore files."),
     "deploy": ("rewards.commands.setup", "deploy", "Deploy registry and reward pool."),

@@ -9,9 +9,10 @@ from fastapi.responses import Response
 
 from api import schemas
 from api.asking import answered
+from api.objects import search_object
 from api.responses import json_response
 from api.services import Provided
-from footnote.model import Hit, Question
+from footnote.model import Question
 from rag.answerer import check_question
 from rewards.record import with_live_status
 
@@ -50,28 +51,4 @@ def answer(answer_id: str, services: Provided) -> Response:
 def search(request: schemas.SearchRequest, services: Provided) -> Response:
     """The chunks that fit a question best. Nothing is credited for being found."""
     check_question(Question(request.datanet, request.question, request.k))
-    snapshot_id, hits = services.answerer.search(request.datanet, request.question, request.k)
-    return json_response(
-        {
-            "object": "list",
-            "snapshot": "sha256:" + snapshot_id.hex(),
-            "data": [_hit(hit) for hit in hits],
-        }
-    )
-
-
-def _hit(hit: Hit) -> dict[str, object]:
-    chunk, document = hit.chunk, hit.chunk.document
-    return {
-        "document_id": document.document_id,
-        "version": "sha256:" + document.version.hex(),
-        "title": document.title,
-        "url": document.url,
-        "chunk": {"start": chunk.span.start, "end": chunk.span.end, "text": chunk.text},
-        "rank": hit.rank,
-        "scores": {
-            "dense": round(hit.scores.dense, 4),
-            "lexical": round(hit.scores.lexical, 4),
-            "fused": round(hit.scores.fused, 4),
-        },
-    }
+    return json_response(search_object(services, request.datanet, request.question, request.k))

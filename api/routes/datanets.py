@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import Response
 
 from api import schemas
+from api.objects import datanet_object
 from api.responses import json_response
-from api.services import Provided, Services
+from api.services import Provided
 from footnote.addresses import format_address
 from footnote.errors import Broken, NotFound
 
@@ -23,7 +23,7 @@ def datanets(services: Provided) -> Response:
     found = []
     for name in services.library.names():
         with suppress(Broken):
-            found.append(_summary(services, name))
+            found.append(datanet_object(services, name))
     return json_response({"object": "list", "data": found})
 
 
@@ -33,7 +33,7 @@ def datanet(datanet: str, services: Provided) -> Response:
     manifest = services.library.snapshot(datanet).manifest
     registration = services.journal.registration(datanet)
     policy = services.journal.policy(datanet).definition
-    body = _summary(services, datanet)
+    body = datanet_object(services, datanet)
     body |= {
         "embedder": manifest.embedder,
         "chunker": manifest.chunker,
@@ -68,16 +68,3 @@ def text(datanet: str, version: str, services: Provided) -> Response:
         raise NotFound("no text of that version", "give the 64 hex digits of its SHA-256")
     found = services.library.snapshot(datanet).text(digest)
     return Response(found.encode("utf-8"), media_type="text/plain; charset=utf-8")
-
-
-def _summary(services: Services, name: str) -> dict[str, Any]:
-    manifest = services.library.snapshot(name).manifest
-    return {
-        "id": name,
-        "object": "datanet",
-        "snapshot": manifest.snapshot_hex,
-        "published": manifest.body["created"],
-        "documents": manifest.documents,
-        "chunks": manifest.chunks,
-        "paid": services.journal.registration(name) is not None,
-    }

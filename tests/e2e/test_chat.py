@@ -8,6 +8,8 @@ from typing import Any
 import httpx
 import openai
 import pytest
+from langchain_openai import ChatOpenAI
+from pydantic import SecretStr
 
 from api import schemas
 from api.app import build_services
@@ -147,3 +149,14 @@ def test_a_completion_keeps_to_its_schema(service: Service) -> None:
     streamed = service.post("/v1/chat/completions", body | {"stream": True})
     assert streamed.headers["content-type"].startswith("text/event-stream")
     assert streamed.text.endswith("data: [DONE]\n\n")
+
+
+def test_langchains_client_reads_the_answer_and_its_citations(
+    service: Service,
+) -> None:
+    model = ChatOpenAI(model="nature", base_url=f"{service.url}/v1", api_key=SecretStr("none"))
+    whole = model.invoke(QUESTION)
+    assert "[1]" in str(whole.content)
+    answer = stored(service, str(whole.response_metadata["id"]))
+    assert whole.text == answer["text"]
+    assert "".join(chunk.text for chunk in model.stream(QUESTION)) == answer["text"]

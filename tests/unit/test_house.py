@@ -33,6 +33,7 @@ DOORS: dict[str, str | tuple[str, ...]] = {
     "safetensors": "openlora.engine",
     "langchain_core": "rag.langchain",
     "openai": "rag.models.llm",
+    "mcp": "api.mcp",
     "selectolax": "indexer.readers.html",
     "pypdf": "indexer.readers.pdf",
     "docx": "indexer.readers.docx",

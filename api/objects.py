@@ -1,0 +1,69 @@
+"""What several routes show of a Datanet, as JSON objects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from api.services import Services
+from footnote.addresses import format_address
+from footnote.model import Hit
+
+
+def datanet_object(services: Services, name: str) -> dict[str, Any]:
+    """A Datanet in short."""
+    manifest = services.library.snapshot(name).manifest
+    return {
+        "id": name,
+        "object": "datanet",
+        "snapshot": manifest.snapshot_hex,
+        "published": manifest.body["created"],
+        "documents": manifest.documents,
+        "chunks": manifest.chunks,
+        "paid": services.journal.registration(name) is not None,
+    }
+
+
+def document_object(services: Services, datanet: str, document_id: str) -> dict[str, Any]:
+    """A Document with its whole text; NotFound where it is not in the Datanet now."""
+    snapshot = services.library.snapshot(datanet)
+    document = snapshot.catalogue.document(document_id)
+    return {
+        "id": document.document_id,
+        "object": "document",
+        "version": "sha256:" + document.version.hex(),
+        "title": document.title,
+        "url": document.url,
+        "license": document.license,
+        "contributors": [
+            {"address": format_address(one.address), "name": one.name, "share_bps": one.share_bps}
+            for one in document.contributors
+        ],
+        "text": snapshot.text(document.version),
+    }
+
+
+def search_object(services: Services, datanet: str, question: str, k: int) -> dict[str, Any]:
+    """The chunks that fit best."""
+    snapshot_id, hits = services.answerer.search(datanet, question, k)
+    return {
+        "object": "list",
+        "snapshot": "sha256:" + snapshot_id.hex(),
+        "data": [_hit(hit) for hit in hits],
+    }
+
+
+def _hit(hit: Hit) -> dict[str, object]:
+    chunk, document = hit.chunk, hit.chunk.document
+    return {
+        "document_id": document.document_id,
+        "version": "sha256:" + document.version.hex(),
+        "title": document.title,
+        "url": document.url,
+        "chunk": {"start": chunk.span.start, "end": chunk.span.end, "text": chunk.text},
+        "rank": hit.rank,
+        "scores": {
+            "dense": round(hit.scores.dense, 4),
+            "lexical": round(hit.scores.lexical, 4),
+            "fused": round(hit.scores.fused, 4),
+        },
+    }

@@ -2,7 +2,8 @@
 
 Only within a cluster, and only for a sentence that says the same: equal once normalised, or made of
 the same shingles but for a few words. A sentence that says otherwise (another number, a negation
-more or less) is its own Document's, and so is one that many clusters hold.
+more or less, another fact in the same form) is its own Document's, and so is one that many clusters
+hold. Where the words of a whole text were exchanged at random, no sentence of it says otherwise.
 
 What counts is when a Document first held the sentence, not when the Document first came: a text
 that changed holds its new sentences from then on. Which is why earlier versions are read too.
@@ -12,10 +13,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
 
 from footnote.model import MAX_CITED_CODE_POINTS, Document, Span
+from rag.checking.vocabulary import FUNCTION_WORDS, UNITS
 from rag.index.lineage import Origin
 from rag.text.letters import folded, letters
 from rag.text.sentences import sentences
@@ -29,6 +32,13 @@ of their words swapped, 95 % lie above."""
 _BESIDE = 2
 _PAIR_GAIN = 0.15
 """What a second sentence must add before two together count as where one stood."""
+BROKEN = 0.15
+"""The part of exchanged words that change their kind from which a text reads broken. At random it
+is a half."""
+ENOUGH = 4
+"""Exchanged words from which texts of one title show that none of them reads broken."""
+SPELLED_OTHERWISE = 0.75
+"""Likeness of two words that are one, mistyped or inflected."""
 MIN_LETTERS = 20
 _MOST_LINKED = 8
 """Documents that one is compared with sentence by sentence, the most alike; equal sentences are
@@ -37,7 +47,9 @@ found in all of the cluster."""
 RECIPE = {
     "words": 2,
     "shingle": SHINGLE, "same": str(SAME), "in_a_run": str(SAME_IN_A_RUN), "beside": _BESIDE,
-    "pair_gain": str(_PAIR_GAIN), "min_letters": MIN_LETTERS, "most_linked": _MOST_LINKED,
+    "pair_gain": str(_PAIR_GAIN), "broken": str(BROKEN), "enough": ENOUGH,
+    "spelled_otherwise": str(SPELLED_OTHERWISE), "min_letters": MIN_LETTERS,
+    "most_linked": _MOST_LINKED,
 }  # fmt: skip
 
 _BULLET = re.compile(r"(?:[-*+•‣]|\(?\d{1,3}[.)])\s+")
@@ -47,6 +59,8 @@ _SAID_FIRST = re.compile(r"^\W*(?:no|yes|not so|well)\s*[,:;.!–—-]\s*", re.I
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _GLUED = re.compile(r"(?<=\d)(?=[^\W\d])")
 _NEGATION = re.compile(r"not|no|never|none|neither|nor|cannot|without|\w+n['’]t")
+_UNIT_WORDS = frozenset(form.removesuffix("s") for form in UNITS if len(form) <= 2 or "met" in form)
+"""Units that one writer shortens and another does not; they say nothing by themselves."""
 _JOINING = frozenset(
     """
     a an any the some do doe does did can could is are was were be been will would shall should may
@@ -63,6 +77,7 @@ class Statement:
     span: Span
     letters: str
     shingles: frozenset[str]
+    tokens: tuple[str, ...]
     words: frozenset[str]
 
 
@@ -71,6 +86,7 @@ class Held:
     """The statements of a Document's text, and since when it holds each; lower is earlier."""
 
     document_id: str
+    title: frozenset[str]
     statements: Sequence[Statement]
     since: Sequence[int]
 
@@ -102,7 +118,8 @@ def statements(text: str) -> list[Statement]:
         words = span.of(text)
         said = letters(words)
         if len(said) >= MIN_LETTERS:
-            found.append(Statement(span, said, _shingles(said), frozenset(_words(words))))
+            tokens = tuple(_words(words))
+            found.append(Statement(span, said, _shingles(said), tokens, frozenset(tokens)))
     return found
 
 
@@ -125,7 +142,7 @@ def held(
                 place = before.best(statement)
                 if place is not None and place.share >= SAME:
                     since[i] = arrival
-    return Held(document.document_id, now, since)
+    return Held(document.document_id, frozenset(_words(document.title)), now, since)
 
 
 def find_origins(
@@ -200,6 +217,20 @@ def _places(
         near.append(
             [place for place in candidates if place and _since(others, place) < one.since[i]]
         )
+    alike = {
+        other.document_id
+        for other in others
+        if of_one_form(one, other, _compared(one, other, near))
+    }
+    near = [
+        [
+            place
+            for place in places
+            if place.document_id not in alike
+            or not says_another_thing(statement, indexes[place.document_id].at(place))
+        ]
+        for statement, places in zip(one.statements, near, strict=True)
+    ]
     for i, places in enumerate(near):
         if i in exact:
             yield i, exact[i]
@@ -208,6 +239,56 @@ def _places(
             if place.share >= SAME or _in_a_run(i, place, exact, near):
                 yield i, place
                 break
+
+
+def _compared(
+    one: Held, other: Held, near: Sequence[Sequence[Place]]
+) -> Iterator[tuple[Statement, Sequence[Statement]]]:
+    """The statements of ``one`` with those that are like them in ``other``."""
+    for statement, places in zip(one.statements, near, strict=True):
+        for place in places:
+            if place.document_id == other.document_id:
+                yield statement, other.statements[place.index : place.index + place.length]
+
+
+def of_one_form(
+    one: Held, other: Held, pairs: Iterable[tuple[Statement, Sequence[Statement]]]
+) -> bool:
+    """Whether two texts state facts of their own in the same form, as sheets on two towns do.
+
+    Such texts put names for names and nouns for nouns. A copy whose words were exchanged at random
+    has a *the* where a noun stood. Where the titles do not say that the subjects differ, it takes
+    more than a few exchanged words to tell.
+    """
+    exchanged = broken = 0
+    for said, before in pairs:
+        theirs = [token for statement in before for token in statement.tokens]
+        matcher = SequenceMatcher(None, said.tokens, theirs, False)
+        for tag, i, j, k, m in matcher.get_opcodes():
+            if tag == "replace" and j - i == m - k:
+                for new, old in zip(said.tokens[i:j], theirs[k:m], strict=True):
+                    exchanged += 1
+                    broken += (new in FUNCTION_WORDS) != (old in FUNCTION_WORDS)
+    enough = 1 if _differ(one.title, other.title) else ENOUGH
+    return exchanged >= enough and broken < BROKEN * exchanged
+
+
+def says_another_thing(one: Statement, others: Sequence[Statement]) -> bool:
+    """Whether each has a word of meaning that the other lacks."""
+    return _differ(one.words, frozenset[str]().union(*(other.words for other in others)))
+
+
+def _differ(mine: frozenset[str], theirs: frozenset[str]) -> bool:
+    """Whether each has a word of meaning that the other lacks, and that is no other spelling."""
+    mine_only = mine - theirs - FUNCTION_WORDS - _UNIT_WORDS
+    theirs_only = theirs - mine - FUNCTION_WORDS - _UNIT_WORDS
+    spelled = {
+        word
+        for word in mine_only
+        for other in theirs_only
+        if SequenceMatcher(None, word, other, False).ratio() >= SPELLED_OTHERWISE
+    }
+    return bool(mine_only - spelled) and bool(theirs_only)
 
 
 def _since(others: Sequence[Held], place: Place) -> int:
@@ -288,10 +369,13 @@ class StatementIndex:
                     best = Place(self._document_id, first, length, share)
         return best
 
+    def at(self, place: Place) -> Sequence[Statement]:
+        """The statements at a place."""
+        return self._statements[place.index : place.index + place.length]
+
     def taken(self, place: Place, by: Statement) -> float:
         """What part of the statements at a place another one holds."""
-        said = self._statements[place.index : place.index + place.length]
-        shingles = frozenset[str]().union(*(one.shingles for one in said))
+        shingles = frozenset[str]().union(*(one.shingles for one in self.at(place)))
         return len(shingles & by.shingles) / len(shingles)
 
     def _run(self, i: int, wanted: Statement) -> tuple[int, int]:

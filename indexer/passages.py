@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from footnote.model import Span
 from indexer.duplicates import Shingles, sketch
-from indexer.origins import SAME, Held, Statement, StatementIndex
+from indexer.origins import SAME, Held, Statement, StatementIndex, says_another_thing
 from rag.index.lineage import Origin
 
 MIN_LETTERS = 60
@@ -74,6 +74,8 @@ def _before(
         held, index = other.read()
         place = index.best(statement)
         if place is None or place.share < SAME or index.taken(place, statement) < WHOLE:
+            continue
+        if says_another_thing(statement, index.at(place)):
             continue
         first = max(held.since[place.index : place.index + place.length])
         if first < since:

@@ -100,9 +100,7 @@ class Answerer:
                     replace(question, adapter=adapter), passages, evidence
                 ),
             )
-        draft = move_to_origin(
-            draft, snapshot, self._verifier.verify, asked.rarities, quotes=name == "extractive"
-        )
+        draft = move_to_origin(draft, snapshot, self._verifier.verify, quotes=name == "extractive")
         clock.lap("draft")
         text, claims, citations = compose(draft)
         reason = None if claims else _why_not(MODEL_DECLINED if strong else WEAK_EVIDENCE, hits)

@@ -66,8 +66,8 @@ class WordEmbedder:
         return (vector / np.linalg.norm(vector)).astype(np.float32)
 
 
-def document(document_id: str, text: str, title: str | None = None) -> Document:
-    contributor = Contributor(Address(bytes.fromhex(ALICE[2:])), 10_000)
+def document(document_id: str, text: str, title: str | None = None, by: str = ALICE) -> Document:
+    contributor = Contributor(Address(bytes.fromhex(by[2:])), 10_000)
     return Document(
         document_id, version_of(text), title or document_id, None, "CC0-1.0", (contributor,)
     )

@@ -7,13 +7,12 @@ that a model wrote is checked again against it, and where it does not hold there
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from footnote.model import MAX_CITATIONS, MAX_CITED_CODE_POINTS, Chunk, Hit, Span, Verdict
 from rag.answering.draft import Cited, Draft, DraftClaim
 from rag.checking.verifier import Verification
-from rag.index.lexical import terms
 from rag.index.lineage import Origin
 from rag.index.snapshot import Snapshot
 
@@ -27,23 +26,17 @@ _GAP = 8
 """Code points of white space and bullets between two sentences that are cited as one."""
 
 
-def move_to_origin(
-    draft: Draft, snapshot: Snapshot, verify: Verify, asked: Collection[str], *, quotes: bool
-) -> Draft:
+def move_to_origin(draft: Draft, snapshot: Snapshot, verify: Verify, *, quotes: bool) -> Draft:
     """``draft`` with every citation where its sentences stood first, each place once a claim.
 
     Where the draft ``quotes``, a claim whose text is its one cited span becomes one of each place
     it moves to, and no place is quoted twice. Any other claim keeps its text, and of its places
     those that support it stay, or else the best, which earns nothing.
-
-    Args:
-        asked: the stems of the question. A sentence in other words than the first one's, which
-            lacks a word of the question that this one has, tells of something else and stays.
     """
     claims: list[DraftClaim] = []
     left = MAX_CITATIONS
     for claim in draft.claims:
-        places = [list(_places(cited, snapshot, asked)) for cited in claim.cited]
+        places = [list(_places(cited, snapshot)) for cited in claim.cited]
         if quotes and len(claim.cited) == 1 and _text(claim.cited[0]) == claim.text:
             moved = _quotations(claim, places[0])
             new = [one for one in moved if not any(_place_of(one) == _place_of(c) for c in claims)]
@@ -82,10 +75,10 @@ def _supporting(claim: str, cited: Cited, places: list[Cited], verify: Verify) -
     return supporting or [max(checked, key=lambda one: one.verification.score)]
 
 
-def _places(cited: Cited, snapshot: Snapshot, asked: Collection[str]) -> Iterator[Cited]:
+def _places(cited: Cited, snapshot: Snapshot) -> Iterator[Cited]:
     """Where the sentences of a citation stood first, in their order; itself where they are new."""
     found = snapshot.origins(cited.hit.chunk.document.document_id, cited.span)
-    known = [origin for origin in found if _tells_the_same(cited, origin, snapshot, asked)]
+    known = [origin for origin in found if _of_others(cited, origin, snapshot)]
     if not known:
         yield cited
         return
@@ -96,16 +89,10 @@ def _places(cited: Cited, snapshot: Snapshot, asked: Collection[str]) -> Iterato
         yield replace(cited, hit=Hit(chunk, cited.hit.rank, cited.hit.scores), span=span)
 
 
-def _tells_the_same(
-    cited: Cited, origin: Origin, snapshot: Snapshot, asked: Collection[str]
-) -> bool:
-    """Whether a sentence says to this question what its origin says: it holds the origin's whole
-    words, or none of the question's that the origin lacks."""
-    chunk = snapshot.passage(origin.origin_id, origin.origin_span)
-    first = set(terms(_within(chunk, origin.origin_span)))
-    mine = set(terms(_within(cited.hit.chunk, origin.span)))
-    lacks = (mine & set(asked)) - first - set(terms(chunk.document.title))
-    return not lacks or first <= mine
+def _of_others(cited: Cited, origin: Origin, snapshot: Snapshot) -> bool:
+    """Whether an origin is other people's: else the same are paid, and what was found stays."""
+    first = snapshot.passage(origin.origin_id, origin.origin_span).document
+    return first.contributors != cited.hit.chunk.document.contributors
 
 
 def _rests(cited: Cited, known: list[Origin]) -> Iterator[Span]:

@@ -62,14 +62,30 @@ def test_the_same_sentence_belongs_to_whom_it_came_from() -> None:
     }
 
 
-def test_a_sentence_with_words_swapped_in_a_copied_run_is_the_same() -> None:
+def test_a_sentence_with_words_swapped_at_random_in_a_copied_run_is_the_same() -> None:
     copy = (
-        "The old mill sits beside the river and crushes barley. "
-        "Its wheel spins only when this water is higher than two meters. "
-        "Each autumn the villagers mend the wooden gutters jointly."
+        "The old mill stands beside harbour river and grinds the. "
+        "Its wheel turns clock when the water is slowly than two metres. "
+        "Every autumn the of repair the wooden gutters bell."
     )
     found = origins(("early", [(1, A)]), ("late", [(2, copy)]))
     assert [to for _, to in found.values()] == [FIRST, SECOND, THIRD]
+
+
+def test_sheets_of_one_form_state_facts_of_their_own() -> None:
+    early = (
+        "The mayor of Alven is Ines Roth, who was elected for five years. "
+        "For centuries the town lived from its trade in salt. "
+        "The filter of the pump must be cleaned every month. "
+        "The guarantee of the pump lasts two years from the sale."
+    )
+    late = (
+        "The mayor of Borka is Kari Lund, who was elected for five years. "
+        "For centuries the town lived from its trade in wool. "
+        "The filter of the pump must be cleaned every week. "
+        "The guarantee of the pump lasts three years from the sale."
+    )
+    assert origins(("early", [(1, early)]), ("late", [(2, late)])) == {}
 
 
 def test_what_only_looks_like_another_statement_is_the_same() -> None:

@@ -11,10 +11,9 @@ from rag.answering.draft import Cited, Draft, DraftClaim, compose
 from rag.answering.priority import Verify, move_to_origin
 from rag.checking.verifier import Verification
 from rag.index.documents import chunk_of
-from rag.index.lexical import terms
 from rag.index.lineage import Origin
 from rag.index.snapshot import Snapshot
-from tests.corpus import document, hit
+from tests.corpus import BOB, document, hit
 
 SOURCE = "Mills grind barley. Wheels turn in water. Cats hunt at night."
 COPY = "MILLS GRIND BARLEY. Wheels spin in water. I add something of my own."
@@ -55,7 +54,7 @@ WATER = Origin(
     "copy", span(COPY, "Wheels spin in water."), "source", span(SOURCE, "Wheels turn in water.")
 )
 STORED = Stored({"source": SOURCE, "copy": COPY}, [BARLEY, WATER])
-COPIED = hit(COPY, of=document("copy", COPY))
+COPIED = hit(COPY, of=document("copy", COPY, by=BOB))
 
 
 def of(document_: Document, text: str, part: str) -> Cited:
@@ -65,11 +64,10 @@ def of(document_: Document, text: str, part: str) -> Cited:
 def moved(
     *claims: DraftClaim,
     verify: Verify = lambda *_: SUPPORTED,
-    asked: str = "",
     quotes: bool = True,
 ) -> list[DraftClaim]:
     stored = cast(Snapshot, STORED)
-    found = move_to_origin(Draft(claims), stored, verify, terms(asked), quotes=quotes)
+    found = move_to_origin(Draft(claims), stored, verify, quotes=quotes)
     return list(found.claims)
 
 
@@ -155,25 +153,16 @@ def test_citations_of_one_claim_that_move_to_one_place_become_one() -> None:
 def test_an_answer_without_near_duplicates_is_as_it_was() -> None:
     draft = Draft((quote("I add something of my own."), DraftClaim("Nothing cited.", ())))
     stored = cast(Snapshot, STORED)
-    assert move_to_origin(draft, stored, lambda *_: PARTIAL, [], quotes=True) == draft
-
-
-def test_a_sentence_that_alone_has_a_word_of_the_question_stays() -> None:
-    claim = quote("Wheels spin in water.")
-    assert [places(c) for c in moved(claim, asked="spin")] == [[("copy", "Wheels spin in water.")]]
-    assert [places(c) for c in moved(claim, asked="wheels")] == [
-        [("source", "Wheels turn in water.")]
-    ]
-
-
-def test_equal_sentences_move_whatever_was_asked() -> None:
-    claim = quote("MILLS GRIND BARLEY.")
-    assert [places(c) for c in moved(claim, asked="mills barley copy")] == [
-        [("source", "Mills grind barley.")]
-    ]
+    assert move_to_origin(draft, stored, lambda *_: PARTIAL, quotes=True) == draft
 
 
 def test_what_a_model_wrote_keeps_its_words_while_its_citation_moves() -> None:
     (claim,) = moved(quote("MILLS GRIND BARLEY."), quotes=False)
     assert claim.text == "MILLS GRIND BARLEY."
     assert places(claim) == [("source", "Mills grind barley.")]
+
+
+def test_between_documents_of_the_same_people_nothing_moves() -> None:
+    mine = Cited(hit(COPY, of=document("copy", COPY)), span(COPY, "MILLS GRIND BARLEY."), SUPPORTED)
+    claim = DraftClaim("MILLS GRIND BARLEY.", (mine,))
+    assert [places(c) for c in moved(claim)] == [[("copy", "MILLS GRIND BARLEY.")]]

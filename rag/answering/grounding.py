@@ -35,6 +35,8 @@ MAX_ALIGNED = 20
 
 MAX_TEXT_CODE_POINTS = 20_000
 MAX_SOURCES = 50
+MAX_SOURCE_CODE_POINTS = 100_000
+"""Of all sources together."""
 MAX_CHECKED_CLAIMS = 200
 
 
@@ -114,6 +116,11 @@ def check_text(text: str, sources: Sequence[Source], verifier: Verifies) -> Grou
     if len(text) > MAX_TEXT_CODE_POINTS:
         raise Invalid(
             "a text that is too long", f"keep it within {MAX_TEXT_CODE_POINTS} characters"
+        )
+    if sum(len(source.text) for source in sources) > MAX_SOURCE_CODE_POINTS:
+        raise Invalid(
+            "sources that are too long together",
+            f"keep them within {MAX_SOURCE_CODE_POINTS} characters",
         )
     hits = {number: _hit(number, source) for number, source in enumerate(sources, start=1)}
     output = read_output(text, hits.keys())

@@ -73,7 +73,8 @@ def only_mentioned(claim: Sequence[Word], source: Sequence[Word]) -> Iterator[Me
         return
     said = _content(claim)
     forms = {word.lower for word in claim}
-    if not said or (claim[-1].text == "?" and any("?" in one.frame for one in found)):
+    asks = any(sentence[-1].text == "?" for sentence in in_sentences(claim))
+    if not said or (asks and any("?" in one.frame for one in found)):
         return
     for one in found:
         if len(said & one.stems) >= _HELD * len(said) and one.frame.isdisjoint(

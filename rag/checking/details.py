@@ -25,6 +25,10 @@ KEEPS_TO = 0.85
 """A claim keeps to its source where this part of its words stands there."""
 
 
+_SENTENCES = 60
+"""Sentences of a text that are compared one by one."""
+
+
 class Kind(Enum):
     """What two texts can disagree about."""
 
@@ -229,14 +233,14 @@ def _denied_by_prefix(one: Text, other: Text) -> Iterator[Disagreement]:
 
 def _denied_abroad(mine: Text, theirs: Text) -> Iterator[Disagreement]:
     """A denial in another language, here or there, against the sentence that shares the most."""
-    for sentence in in_sentences(mine.words):
+    there = [
+        ({word.stem for word in sentence}, denied_abroad(sentence))
+        for sentence in in_sentences(theirs.words)[:_SENTENCES]
+    ]
+    for sentence in in_sentences(mine.words)[:_SENTENCES]:
         stems = {word.stem for word in sentence}
-        nearest = max(
-            in_sentences(theirs.words),
-            key=lambda other: len(stems & {word.stem for word in other}),
-            default=[],
-        )
-        if denied_abroad(sentence) != denied_abroad(nearest):
+        _, denied = max(there, key=lambda one: len(stems & one[0]), default=(stems, 0))
+        if denied_abroad(sentence) != denied:
             yield Disagreement(Kind.NEGATION, sentence[0].lower, True)
 
 

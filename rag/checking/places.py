@@ -29,6 +29,8 @@ _FAR = 30
 """Words between two that may have changed places, at most."""
 _LONGEST = 120
 """Words of a sentence that are looked at."""
+_MOST = 60
+"""Sentences of a text that are looked at."""
 _REPEATED = 0.7
 """A claim repeats a sentence where this part of its words stands there in the same order."""
 _AT_MOST = 3
@@ -46,10 +48,9 @@ _LISTING = frozenset(("and", "or", ",", ";", "nor"))
 def exchanged(claim: Sequence[Word], source: Sequence[Word]) -> Iterator[str]:
     """Pairs with the same words between them in the other order: *from 5 to 10* for *from 10 to
     5*."""
-    there = [sentence[:_LONGEST] for sentence in in_sentences(source)]
+    there = _sentences(source)
     places = [_places(sentence) for sentence in there]
-    for sentence in in_sentences(claim):
-        mine = sentence[:_LONGEST]
+    for mine in _sentences(claim):
         for i, j in _pairs(mine, places):
             between = _between(mine, i, j)
             if _tells(mine, i, j, between):
@@ -79,6 +80,11 @@ def _acts(words: Sequence[Word]) -> Iterator[tuple[str, str, str, bool]]:
             plain = {word.lower for word in around if not word.is_content} <= _ARTICLES
             if passive or plain:
                 yield words[i].stem, words[verb].stem, words[j].stem, passive
+
+
+def _sentences(words: Sequence[Word]) -> list[list[Word]]:
+    """The sentences that are looked at, as far as they are."""
+    return [sentence[:_LONGEST] for sentence in in_sentences(words)[:_MOST]]
 
 
 def _places(sentence: Sequence[Word]) -> dict[str, list[int]]:
@@ -134,18 +140,20 @@ def _between(words: Sequence[Word], i: int, j: int) -> list[Word]:
 
 def _tells(words: Sequence[Word], i: int, j: int, between: Sequence[Word]) -> bool:
     """Whether it matters which of the two comes first."""
+    forms = {word.lower for word in between}
     content = [word for word in between if word.is_content]
+    if words[i].is_number and words[j].is_number:
+        return bool(content or forms - _LISTING)
     if not content:
-        forms = {word.lower for word in between}
-        if words[i].is_number and words[j].is_number:
-            return bool(forms - _LISTING)
         return not ONE_WAY.isdisjoint(forms)
     if all(word.stem in MUTUAL for word in content):
         return False
-    if words[i].is_number or _LISTING.isdisjoint(word.lower for word in between):
+    if words[i].is_number or _LISTING.isdisjoint(forms):
         return True
-    after = next((word.stem for word in words[j + 1 :] if word.is_content), None)
-    return after != content[0].stem  # *A, a city in X, and B, a city in X*
+    listing = max(n for n, word in enumerate(between) if word.lower in _LISTING)
+    mine = [word.stem for word in between[:listing] if word.is_content]
+    after = [word.stem for word in words[j + 1 :] if word.is_content][: len(mine)]
+    return mine != after or not mine  # *A, a city in X, and B, a city in X*
 
 
 def _alike(one: Sequence[Word], other: Sequence[Word]) -> bool:
@@ -171,6 +179,11 @@ def _counts(word: Word) -> bool:
     return word.is_number or lower[0].isdigit() or any(lower in known for known in _COUNTING)
 
 
+def _each(words: Sequence[Word], i: int) -> bool:
+    """*A year*, *per week*: a unit that says how often."""
+    return i > 0 and words[i - 1].lower in ("a", "an", "per", "every", "each")
+
+
 _COUNTING = (UNITS, NUMBER_WORDS, SCALES, ORDINALS, MONTHS, QUANTIFIERS, NEGATIONS)
 
 
@@ -180,14 +193,15 @@ def replaced(
     """Words that the source lacks and has another for: *the red house* for *the blue house*, *on*
     for *off*."""
     forms = {word.lower for word in source}
-    turned = {word.lower for word in claim if TURNED.get(word.lower, "") in forms}
+    turned = any(not TURNED.get(word.lower, frozenset()).isdisjoint(forms) for word in claim)
     if not turned and all(covers(w) for w in claim if w.is_content and not w.is_number):
         return
-    there = [sentence[:_LONGEST] for sentence in in_sentences(source)]
-    for sentence in in_sentences(claim):
-        mine = sentence[:_LONGEST]
+    there = _sentences(source)
+    held = [{word.stem for word in sentence} for sentence in there]
+    for mine in _sentences(claim):
         stems = {word.stem for word in mine if word.is_content}
-        best = max(there, key=lambda s: len(stems & {word.stem for word in s}), default=[])
+        nearest = max(range(len(there)), key=lambda n: len(stems & held[n]), default=None)
+        best = [] if nearest is None else there[nearest]
         yield from _replaced(mine, best, covers)
 
 
@@ -204,8 +218,12 @@ def _replaced(
     for tag, i, j, k, m in changes:
         if tag != "replace" or j - i > _AT_MOST or m - k > _AT_MOST:
             continue
-        lacking = [w for w in mine[i:j] if w.is_content and not _counts(w) and not covers(w)]
+        lacking = [
+            word
+            for n, word in enumerate(mine[i:j], start=i)
+            if word.is_content and not covers(word) and not (_counts(word) and not _each(mine, n))
+        ]
         if lacking and any(w.is_content and there[w.stem] > said[w.stem] for w in theirs[k:m]):
             yield lacking[0].lower
-        elif j - i == m - k == 1 and TURNED.get(mine[i].lower) == theirs[k].lower:
+        elif j - i == m - k == 1 and theirs[k].lower in TURNED.get(mine[i].lower, ()):
             yield mine[i].lower

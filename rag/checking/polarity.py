@@ -13,6 +13,7 @@ from rag.checking.vocabulary import (
     MITIGATING,
     NEGATIONS,
     NEGATIONS_ABROAD,
+    NUMBER_WORDS,
     PROSPECTIVE,
     QUANTIFIERS,
 )
@@ -21,7 +22,7 @@ from rag.checking.words import Word, stem
 _REACH = 8
 """How many words a negation reaches, at most."""
 _ENDS = frozenset(',;:.!?()"')
-_NO_NOUN = _ENDS | {"-", "other", "through", "over", "around", "along", "right"}
+_NO_NOUN = _ENDS | {"-", "through", "over", "around", "along", "right"}
 _NO_AMOUNT = frozenset("the a as so how too very his her its their".split())
 """Before *most* or *many* these make a superlative or a comparison of it."""
 _PREFIXES = ("un", "in", "im", "ir", "il", "dis", "non", "mis")
@@ -50,11 +51,14 @@ def denials(words: Sequence[Word]) -> list[Denial]:
     """Every negation, with what it denies."""
     found = []
     for i, word in enumerate(words):
-        failing = word.lower in FAILING and i + 1 < len(words) and words[i + 1].lower == "to"
+        after = words[i + 1].lower if i + 1 < len(words) else ""
+        failing = (word.lower in FAILING and after == "to") or (
+            word.lower == "free" and after in ("of", "from")
+        )
         if not failing and (word.lower not in NEGATIONS or _is_number_sign(words, i)):
             continue
         reached = _reached(words, i)
-        if not reached:
+        if not reached or [one.lower for one in reached[1:2]] == ["than"]:
             continue
         first = reached[0]
         content = [one for one in reached if one.is_content and one.lower != "longer"] or [first]
@@ -66,13 +70,15 @@ def denials(words: Sequence[Word]) -> list[Denial]:
     return found
 
 
-def denied_abroad(sentence: Sequence[Word]) -> bool:
-    """Whether a sentence in another language than English denies something."""
+def denied_abroad(sentence: Sequence[Word]) -> int:
+    """How often a sentence in another language than English denies something."""
     forms = [word.lower for word in sentence]
     if not ENGLISH.isdisjoint(forms):
-        return False
+        return 0
     text = "".join(form for form in forms if len(form) == 1)
-    return any(one in text if _is_unspaced(one) else one in forms for one in NEGATIONS_ABROAD)
+    return sum(
+        text.count(one) if _is_unspaced(one) else forms.count(one) for one in NEGATIONS_ABROAD
+    )
 
 
 def _is_unspaced(form: str) -> bool:
@@ -130,6 +136,7 @@ def hedged(words: Sequence[Word]) -> frozenset[str]:
     for i, word in enumerate(words):
         to = i + 1 < len(words) and words[i + 1].lower == "to"
         if (word.lower in HEDGES and word.text != "May") or (to and word.lower in PROSPECTIVE):
-            after = (one.stem for one in words[i + 1 : i + 5] if one.is_content)
-            found.add(next(after, ""))
-    return frozenset(found - {""})
+            after = [one for one in words[i + 1 : i + 5] if one.is_content]
+            if after and not after[0].is_number and after[0].lower not in NUMBER_WORDS:
+                found.add(after[0].stem)
+    return frozenset(found)

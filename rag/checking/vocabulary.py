@@ -24,12 +24,17 @@ FUNCTION_WORDS = frozenset(
 NEGATIONS = frozenset(
     """
     not no never none nor neither without nobody nothing nowhere non hardly scarcely barely seldom
-    rarely lack lacks lacked
+    rarely lack lacks lacked except
     """.split()
 )
 FAILING = frozenset("fail fails failed failing refuse refuses refused".split())
 """Before *to* these deny what follows."""
-HEDGES = frozenset("may might could possibly perhaps maybe allegedly reportedly".split())
+HEDGES = frozenset(
+    """
+    may might could possibly perhaps maybe allegedly reportedly supposedly almost nearly alleged
+    former
+    """.split()
+)
 DENYING = frozenset(
     """
     myth myths false falsely untrue hoax fiction fabricated deny denies denied denying disprove
@@ -56,7 +61,7 @@ PROSPECTIVE = frozenset(
     """
     planned expected scheduled proposed intended supposed believed thought suspected alleged claimed
     rumored rumoured hoped likely unlikely projected predicted forecast slated meant reputed
-    plans plan intends hopes expects wants tries tried attempted attempts
+    pretended pretends plans plan intends hopes expects wants tries tried attempted attempts
     """.split()
 )
 """Before *to* and a verb these say that it was not, or not yet, or not surely done."""
@@ -144,7 +149,8 @@ NEGATIONS_ABROAD = frozenset(
     nicht kein keine keinen keinem keiner keines nie niemals ohne pas jamais aucun aucune sans
     nunca jamás jamas ningún ninguna ninguno sin não nenhum nenhuma sem non mai nessun nessuno
     nessuna senza niet geen nooit zonder не нет никогда без ikke inte aldrig ingen nigdy bez değil
-    yok không tidak bukan ليس ليست لم لن नहीं 不 没 沒 未 无 無 非 ない なかっ ません 않 없
+    ei eivät nem δεν لا לא אינו אינה אין yok không tidak bukan ليس ليست لم لن नहीं 不 没 沒 未 无
+    無 非 ない なかっ ません 않 없
     """.split()
 )
 """What denies in other languages; characters where no space parts the words."""
@@ -245,6 +251,7 @@ BOUNDS = {
     "exceeding": 1, "exceeds": 1, "minimum of": 1, "longer than": 1, "older than": 1,
     "at most": -1, "less than": -1, "fewer than": -1, "smaller than": -1, "lower than": -1,
     "no more than": -1, "not more than": -1, "up to": -1, "under": -1, "below": -1,
+    "no longer than": -1, "not longer than": -1, "no older than": -1, "no later than": -1,
     "maximum of": -1, "shorter than": -1, "younger than": -1,
 }  # fmt: skip
 """What stands before a number and makes a lower (1) or an upper (-1) bound of it."""
@@ -281,10 +288,16 @@ ONE_WAY = frozenset(
     """.split()
 )
 """Between two words these say which is which: *from A to B*, *A of B*, *3:1*."""
+_TURNING = (
+    "on off", "in out", "to from", "over under", "into from", "and or", "for against", "to by",
+    "until from", "until since", "before since", "if unless", "with without", "<= >=", "< >",
+    "== !=", "<= <", ">= >", "= !=",
+)  # fmt: skip
 TURNED = {
-    one: other
-    for pair in ("on off", "in out", "to from", "over under", "into from", "and or", "for against")
-    for one, other in (pair.split(), reversed(pair.split()))
+    one: frozenset(
+        other for pair in _TURNING if one in pair.split() for other in pair.split() if other != one
+    )
+    for one in " ".join(_TURNING).split()
 }
 """Small words that turn a sentence around where one stands in the place of the other."""
 MUTUAL = frozenset(

@@ -44,7 +44,7 @@ _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d,]\d)|\d+\.\d+"
 _TOKEN = re.compile(
     rf'[{_UNSPACED}]|(?<![^\s("])(?<!\d )-(?:{_NUMBER}|\d+)(?!-)|{_NUMBER}'
     rf"|\d+(?!{_LETTER}*\d)|{_LETTER}+"
-    r"|[%‰$€£°~,;:.!?。()\"/+-]"
+    r"|[<>=!]=|[<>=]|[%‰$€£°~,;:.!?。()\"/+-]"
 )
 _FOREIGN_DIGIT = re.compile(r"(?![0-9])\d")
 _SPELLINGS = [
@@ -99,15 +99,17 @@ def read(text: str) -> list[Word]:
             found.append(Word(token, lower, stem(lower), sentence, opens, True, content))
             opens = False
         else:
+            if token == "." and _is_short(found):
+                continue
             found.append(Word(token, lower, lower, sentence, False, False, False))
-            if token in _ENDS and not (token == "." and _is_short(found)):
+            if token in _ENDS:
                 sentence, opens = sentence + 1, True
     return found
 
 
 def _is_short(before: Sequence[Word]) -> bool:
-    """Whether the full stop just read ends an abbreviation: *v.*, *Dr.*, *J.*"""
-    word = before[-2] if len(before) > 1 else None
+    """Whether a full stop now ends an abbreviation: *v.*, *Dr.*, *J.*"""
+    word = before[-1] if before else None
     return word is not None and word.text.isalpha() and (
         len(word.text) == 1 or (len(word.text) == 2 and word.lower not in FUNCTION_WORDS)
     )  # fmt: skip

@@ -84,6 +84,8 @@ class _Echo:
             letters_of[i : i + SHINGLE] for i in range(len(letters_of) - SHINGLE + 1) if long
         }
         self._opening = letters_of[:SHINGLE]
+        self._whole = letters_of
+        self._words = set(terms(question))
         self._asks = bool(_ASKS.match(question)) or question.rstrip().endswith("?")
         self._asked = asked
 
@@ -129,7 +131,7 @@ class _Echo:
         if held < SAID_BACK * len(self._shingles):
             return False
         added = [term for term in content_terms(text) if term not in self._asked.rarities]
-        if not added:
+        if not added or (self._asks and together.startswith(self._whole)):
             return True
         return (
             len(added) <= MOST_ADDED and self._opening in together and not self._names_another(text)
@@ -139,7 +141,7 @@ class _Echo:
         """Whether a name or number stands in ``text`` that the question does not hold."""
         return any(
             (word[0].isupper() or word[0].isdigit())
-            and not set(terms(word)) <= self._asked.rarities.keys()
+            and not set(terms(word)) <= self._words
             for word in _WORD.findall(text)[1:]
         )
 

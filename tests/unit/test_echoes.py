@@ -38,10 +38,18 @@ def _aside(question: str, hits: list[Hit]) -> tuple[list[str], list[str]]:
         QUESTION,
         "Many have asked: which river drives the wheel of the old mill.",
         "When it comes to which river drives the wheel of the old mill there is much to say.",
+        "Which river drives the wheel of the old mill, experts agree, is a matter of many sides.",
     ],
 )
 def test_a_question_said_back_is_no_evidence(echo: str) -> None:
     assert cited(echo, ANSWER) == [ANSWER]
+
+
+def test_capitals_of_the_question_name_nothing_in_its_echo() -> None:
+    question = "An interface for keeping The Wheel of a water mill in An order"
+    echo = f"About {question} there is much to say."
+    answer = "The interface keeps the wheel of every water mill in order by a register."
+    assert cited(f"{echo} Many sides are known.", answer, question=question) == [answer]
 
 
 def test_a_shallow_answer_under_an_echo_is_set_aside_where_another_speaks() -> None:

@@ -67,11 +67,11 @@ def add(
     made = Adapter(
         adapter_id(datanet, facts.digest), facts.digest, facts.base, facts.rank, account, license_
     )
-    store.add(datanet, folder, made)
+    made = store.add(datanet, folder, made)
     if as_default:
         store.set_default(datanet, made.adapter_id, fallback=store.of(datanet).fallback)
     _admin(settings).load(made.adapter_id, _seen(settings, store) / made.adapter_id)
-    _show(made, store.of(datanet), as_json)
+    _show(store, made, store.of(datanet), as_json)
 
 
 @adapters.command("list")
@@ -79,15 +79,18 @@ def add(
 @_json_option
 def list_(datanet: str, as_json: bool) -> None:
     """List DATANET's adapters; the default has a star."""
-    found = AdapterStore(read_settings().home).of(datanet)
+    store = AdapterStore(read_settings().home)
+    found = store.of(datanet)
     if as_json:
-        data = [one.as_json() for one in found.adapters.values()]
+        data = [one.as_json() | _state(store, one) for one in found.adapters.values()]
         body = {"object": "list", "default": found.default, "fallback": found.fallback}
         click.echo(json.dumps({**body, "data": data}))
         return
     for one in found.adapters.values():
         star = "*" if one.adapter_id == found.default else " "
-        click.echo(f"{star} {one.adapter_id:<40} rank {one.rank:<4} {one.license}")
+        click.echo(
+            f"{star} {one.adapter_id:<40} rank {one.rank:<4} {one.license}{_damage(store, one)}"
+        )
     if not found.adapters:
         click.echo(f"{datanet} has no adapter: the base model answers", err=True)
 
@@ -98,8 +101,9 @@ def list_(datanet: str, as_json: bool) -> None:
 @_json_option
 def show(datanet: str, adapter: str, as_json: bool) -> None:
     """Show an ADAPTER of DATANET."""
-    found = AdapterStore(read_settings().home).of(datanet)
-    _show(found.get(adapter), found, as_json)
+    store = AdapterStore(read_settings().home)
+    found = store.of(datanet)
+    _show(store, found.get(adapter), found, as_json)
 
 
 @adapters.command()
@@ -140,8 +144,20 @@ def _seen(settings: Settings, store: AdapterStore) -> Path:
     return settings.openlora_adapters or store.folder
 
 
-def _show(one: Adapter, found: DatanetAdapters, as_json: bool) -> None:
-    body: dict[str, Any] = {**one.as_json(), "default": one.adapter_id == found.default}
+def _state(store: AdapterStore, one: Adapter) -> dict[str, bool]:
+    return {"intact": store.is_intact(one)}
+
+
+def _damage(store: AdapterStore, one: Adapter) -> str:
+    return "" if store.is_intact(one) else "  damaged: add it again"
+
+
+def _show(store: AdapterStore, one: Adapter, found: DatanetAdapters, as_json: bool) -> None:
+    body: dict[str, Any] = {
+        **one.as_json(),
+        "default": one.adapter_id == found.default,
+        **_state(store, one),
+    }
     if as_json:
         click.echo(json.dumps(body))
         return

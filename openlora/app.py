@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from footnote.errors import FootnoteError
+from openlora.bodies import BoundedBodies
 from openlora.failures import Failure, bad_request, of_error
 from openlora.routes import adapters, generate, state
 from openlora.service import Service
@@ -27,6 +28,7 @@ def build_app(service: Service) -> FastAPI:
 
     app = FastAPI(title="OpenLoRA", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.service = service
+    app.add_middleware(BoundedBodies)
     app.add_exception_handler(Failure, _failed)
     app.add_exception_handler(FootnoteError, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)

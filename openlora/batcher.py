@@ -17,7 +17,16 @@ from typing import Generic
 
 from footnote.errors import FootnoteError
 from openlora.catalogue import Entry
-from openlora.failures import Failure, bad_request, broken, of_error, queue_full, stopping, too_late
+from openlora.failures import (
+    Failure,
+    bad_request,
+    broken,
+    no_numbers,
+    of_error,
+    queue_full,
+    stopping,
+    too_late,
+)
 from openlora.generation import A, Engine, Seat
 from openlora.jobs import Job
 from openlora.residency import Residency
@@ -196,7 +205,7 @@ class Batcher(Generic[A]):
         if not self._residency.reserve(entry, size):
             return False
         began = time.perf_counter()
-        loading = self._loaders.submit(self._engine.load, entry.folder)
+        loading = self._loaders.submit(self._engine.load, entry.folder, entry.name)
         loading.add_done_callback(
             lambda done: self._do(lambda: self._loaded(entry, done, time.perf_counter() - began))
         )
@@ -226,14 +235,20 @@ class Batcher(Generic[A]):
             Seat(job.ask.prompt, adapter, job.ask.sampling, job.ask.echo) for job, adapter in new
         ]
         for (job, _), joined in zip(new, self._engine.join(seats), strict=True):
-            job.joined(joined)
+            if any(one.failed for one in (joined.first, *joined.prompt)):
+                self._fail(job, no_numbers())
+            else:
+                job.joined(joined)
 
     def _step(self) -> None:
         self._tally.steps += 1
         self._tally.rows_stepped += len(self._running)
         self._tally.mixed_steps += len({job.ask.adapter for job in self._running}) > 1
         for job, chosen in zip(self._running, self._engine.step(), strict=True):
-            job.add(chosen)
+            if chosen.failed:
+                self._fail(job, no_numbers())
+            else:
+                job.add(chosen)
 
     def _guarded(self, work: Callable[[], None]) -> None:
         """A model that fails takes the rows with it, and not the server."""

@@ -24,7 +24,12 @@ def openlora() -> None:
 
 @openlora.command()
 @click.option("--base", type=_FOLDER, required=True, help="The base model's folder.")
-@click.option("--adapters", type=_FOLDER, required=True, help="Folder with one folder each.")
+@click.option(
+    "--adapters",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Folder with one folder each; made where it is missing.",
+)
 @click.option("--name", help="The base's name; its folder's by default. Adapters must name it.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8001, show_default=True, type=click.IntRange(0, 65_535))
@@ -104,6 +109,7 @@ def serve(
     token = admin_token_file.read_text().strip() if admin_token_file else None
     if token == "":
         raise Misconfigured("the administrator's token is empty", "put one into the file")
+    adapters.mkdir(parents=True, exist_ok=True)
     service = build_service(
         base.resolve(),
         adapters.resolve(),

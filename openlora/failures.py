@@ -61,12 +61,26 @@ def broken() -> Failure:
     return Failure(500, "InternalServerError", "The model failed; the server's log says how.")
 
 
+def no_numbers() -> Failure:
+    message = "The model computed no finite numbers with this adapter and prompt."
+    return Failure(500, "InternalServerError", message)
+
+
 def too_long(context: int, prompt: int, reply: int) -> Failure:
     return bad_request(
         f"This model's maximum context length is {context} tokens. However, you requested "
         f"{reply} output tokens and your prompt contains {prompt} input tokens, for a total of "
         f"{prompt + reply} tokens. Please reduce the length of the prompt or the number of "
         "requested output tokens.",
+        "input_tokens",
+    )
+
+
+def too_many_characters(context: int, characters: int) -> Failure:
+    """Told before a long text is cut into tokens."""
+    return bad_request(
+        f"This model's maximum context length is {context} tokens, and no {characters} characters "
+        "fit into it. Please reduce the length of the prompt.",
         "input_tokens",
     )
 

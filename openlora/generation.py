@@ -24,11 +24,13 @@ class Sampling:
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """One token of a text. Log-probabilities are the model's own, before temperature; ``logprob``
-    is None where none was asked for, and for the first token of a prompt."""
+    is None where none was asked for, and for the first token of a prompt. ``failed`` says that the
+    model gave no numbers to choose by; the row cannot go on."""
 
     token: int
     logprob: float | None = None
     top: tuple[tuple[int, float], ...] = ()
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,14 @@ class Tokens(Protocol):
     def encode(self, text: str, *, special: bool) -> list[int]:
         """``special`` adds what the tokenizer puts around a text."""
 
+    def encode_placed(self, text: str, *, special: bool) -> tuple[list[int], list[int]]:
+        """The same, with the character of ``text`` at which each token begins; tokens that are
+        bytes of one character share its place."""
+
+    @property
+    def longest(self) -> int:
+        """The most characters that one token stands for."""
+
     def encode_chat(self, messages: Sequence[dict[str, str]], *, reply: bool) -> list[int]:
         """Messages by the model's own template; ``reply`` ends where a reply begins."""
 
@@ -63,6 +73,12 @@ class Tokens(Protocol):
 
     def piece(self, token: int) -> str:
         """One token alone, special ones too."""
+
+    def spelled(self, token: int) -> bytes:
+        """The token's own bytes, which may be part of a character."""
+
+    def shown(self, token: int) -> bytes:
+        """What it adds to a decoded text: nothing where it is special."""
 
 
 class Engine(Protocol[A]):
@@ -80,11 +96,11 @@ class Engine(Protocol[A]):
     def ends(self) -> frozenset[int]:
         """Tokens that end a reply."""
 
-    def load(self, folder: Path) -> A:
-        """An adapter from disk; any thread may call it.
+    def load(self, folder: Path, name: str | None = None) -> A:
+        """An adapter from disk, to stand under ``name``, else its folder's; any thread may call it.
 
         Raises:
-            Invalid: it is no adapter of this base.
+            Invalid: it is no adapter of this base, or not the one that the name promises.
         """
 
     def size(self, adapter: A) -> int:

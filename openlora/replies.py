@@ -17,6 +17,24 @@ DONE = b"data: [DONE]\n\n"
 
 Spell = Callable[[int], str]
 """A token as text."""
+Bytes = Callable[[int], bytes]
+"""A token as bytes."""
+
+
+@dataclass(slots=True)
+class Places:
+    """Where tokens begin in a text that is decoded from them, in characters; ``reached`` counts
+    those that began so far. Bytes of one character share its place."""
+
+    reached: int = 0
+
+    def next(self, spelled: bytes) -> int:
+        """The place of the token that follows."""
+        starts = sum(byte & 0xC0 != 0x80 for byte in spelled)
+        inside = bool(spelled) and spelled[0] & 0xC0 == 0x80
+        place = self.reached - inside if self.reached else 0
+        self.reached += starts
+        return place
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +82,9 @@ def event(value: dict[str, Any]) -> bytes:
     return b"data: " + orjson.dumps(value) + b"\n\n"
 
 
-def chat_logprobs(tokens: Sequence[Chosen], spell: Spell) -> dict[str, Any]:
+def chat_logprobs(tokens: Sequence[Chosen], spell: Spell, spelled: Bytes) -> dict[str, Any]:
     def entry(token: int, logprob: float | None) -> dict[str, Any]:
-        text = spell(token)
-        return {"token": text, "logprob": logprob, "bytes": list(text.encode())}
+        return {"token": spell(token), "logprob": logprob, "bytes": list(spelled(token))}
 
     return {
         "content": [
@@ -81,19 +98,14 @@ def chat_logprobs(tokens: Sequence[Chosen], spell: Spell) -> dict[str, Any]:
 
 
 def completion_logprobs(
-    tokens: Sequence[Chosen], spell: Spell, offset: int, count: int
+    tokens: Sequence[Chosen], spell: Spell, offsets: Sequence[int], count: int
 ) -> dict[str, Any]:
-    """``offset`` is where the first of ``tokens`` begins in the text; ``count`` is how many of the
+    """``offsets`` is where each of ``tokens`` begins in the text; ``count`` is how many of the
     likeliest were asked for beside the chosen one."""
-    texts = [spell(one.token) for one in tokens]
-    offsets = []
-    for text in texts:
-        offsets.append(offset)
-        offset += len(text)
     return {
-        "tokens": texts,
+        "tokens": [spell(one.token) for one in tokens],
         "token_logprobs": [one.logprob for one in tokens],
-        "text_offset": offsets,
+        "text_offset": list(offsets),
         "top_logprobs": [_top(one, spell) if count else None for one in tokens],
     }
 

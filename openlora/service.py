@@ -11,7 +11,7 @@ from typing import Any
 
 from openlora.batcher import Batcher, Limits
 from openlora.catalogue import Catalogue, Entry
-from openlora.failures import Failure, bad_request, too_long, unknown_model
+from openlora.failures import Failure, bad_request, too_long, too_many_characters, unknown_model
 from openlora.generation import Engine, Sampling, Tokens
 from openlora.jobs import Ask, Event, Finished, Job, Piece
 from openlora.schemas import Generation
@@ -68,8 +68,7 @@ class Service:
         wanted = max(1, context - len(prompt)) if max_tokens is None else max_tokens
         if not prompt:
             raise bad_request("The prompt is empty.", "prompt")
-        if max(prompt) >= self.engine.vocabulary:
-            raise bad_request("The prompt holds a token outside the vocabulary.", "prompt")
+        self.check_tokens(prompt)
         if len(prompt) + wanted > context:
             raise too_long(context, len(prompt), wanted)
         return Ask(
@@ -83,6 +82,20 @@ class Service:
             ignore_ends=body.ignore_eos,
             deadline=self.clock() + self.limits.deadline_seconds,
         )
+
+    def check_tokens(self, prompt: Sequence[int]) -> None:
+        """Raises Failure where a token is none of the model's."""
+        if max(prompt, default=0) >= self.engine.vocabulary:
+            raise bad_request("The prompt holds a token outside the vocabulary.", "prompt")
+
+    def check_length(self, characters: int) -> None:
+        """Whether a text of so many characters may fit, before any time is spent on it.
+
+        Raises:
+            Failure: it cannot.
+        """
+        if characters > self.engine.max_context * self.tokens.longest:
+            raise too_many_characters(self.engine.max_context, characters)
 
     def run(self, asks: Sequence[Ask]) -> Running:
         """Hand rows to the batcher.

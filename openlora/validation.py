@@ -24,8 +24,13 @@ from footnote.errors import Invalid
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
 MAX_RANK = 64
+MAX_SCALE = 1_024.0
+"""Of lora_alpha over the rank (or its root). Adapters in use have 0.1 to 64."""
+MAX_NUMBER = 65_504.0
+"""The largest number of float16, the narrowest type that an adapter may be served in."""
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.)){0,127}")
+_HASHED = re.compile(r".+-([0-9a-f]{12})")
 _TENSOR = re.compile(r"base_model\.model\.([A-Za-z0-9_.]+)\.lora_(A|B)\.weight")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 _MAX_HEADER_BYTES = 10_000_000
@@ -82,6 +87,21 @@ def check_name(name: str) -> str:
     return name
 
 
+def check_hash(name: str, digest: bytes) -> None:
+    """Whether files of ``digest`` may stand under ``name``. A name that ends as a Datanet's adapter
+    does, in 12 hex digits, promises the files that hash to it.
+
+    Raises:
+        Invalid: they are others.
+    """
+    promised = _HASHED.fullmatch(name)
+    if promised and promised[1] != digest.hex()[:12]:
+        raise Invalid(
+            f"the files of {name} are not those that its name promises",
+            "add the adapter again with footnote adapters add",
+        )
+
+
 def inspect_adapter(folder: Path, *, base: str, max_rank: int = MAX_RANK) -> AdapterFacts:
     """Read the adapter in ``folder`` whole and return what it is.
 
@@ -89,7 +109,8 @@ def inspect_adapter(folder: Path, *, base: str, max_rank: int = MAX_RANK) -> Ada
         base: the id that ``base_model_name_or_path`` must equal.
 
     Raises:
-        Invalid: it is no plain LoRA of that base, or its weights are not finite numbers.
+        Invalid: it is no plain LoRA of that base, or its weights, scaled, are no numbers that every
+            type can hold.
     """
     config_bytes = _config_bytes(folder)
     rank, scale = _check_config(_parsed(config_bytes, CONFIG), base, max_rank)
@@ -101,7 +122,7 @@ def inspect_adapter(folder: Path, *, base: str, max_rank: int = MAX_RANK) -> Ada
         raise Invalid(f"{pickles[0]} may hold code", f"keep {CONFIG} and {WEIGHTS} alone")
     factors, first_byte = _header(weights)
     modules = _paired(factors, rank)
-    _check_finite(weights, first_byte, modules)
+    _check_numbers(weights, first_byte, modules, scale)
     digest = hashlib.sha256(hashlib.sha256(config_bytes).digest())
     with weights.open("rb") as file:
         digest.update(hashlib.file_digest(file, "sha256").digest())
@@ -150,9 +171,16 @@ def _check_config(config: Mapping[str, Any], base: str, max_rank: int) -> tuple[
     rank, alpha = config.get("r"), config.get("lora_alpha")
     if not isinstance(rank, int) or isinstance(rank, bool) or not 1 <= rank <= max_rank:
         raise Invalid(f"the rank is not 1 to {max_rank}", "train it with a lower rank")
-    if not isinstance(alpha, (int, float)) or not math.isfinite(alpha) or alpha <= 0:
-        raise Invalid("lora_alpha is not a positive number", "save the adapter again")
-    return rank, alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)
+    # Compared before anything is computed: JSON's integers have no largest one.
+    if not isinstance(alpha, (int, float)) or not 0 < alpha <= MAX_SCALE * rank:
+        raise Invalid(
+            "lora_alpha is not a positive number, or too large",
+            f"train it with a scale of at most {MAX_SCALE:g}",
+        )
+    scale = alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)
+    if scale > MAX_SCALE:
+        raise Invalid("lora_alpha is too large", f"train it with a scale of at most {MAX_SCALE:g}")
+    return rank, scale
 
 
 def _header(path: Path) -> tuple[dict[str, Factor], int]:
@@ -215,17 +243,30 @@ def _paired(factors: Mapping[str, Factor], rank: int) -> dict[str, tuple[Factor,
     return modules
 
 
-def _check_finite(
-    path: Path, first_byte: int, modules: Mapping[str, tuple[Factor, Factor]]
+def _check_numbers(
+    path: Path, first_byte: int, modules: Mapping[str, tuple[Factor, Factor]], scale: float
 ) -> None:
+    """Every number is finite, and no larger than any type holds, B with the scale in it."""
     stored = np.memmap(path, np.uint8, mode="r", offset=first_byte)
-    for module, pair in modules.items():
-        for factor in pair:
+    for module, (a, b) in modules.items():
+        for factor, times in ((a, 1.0), (b, scale)):
             layout, exponent = _EXPONENTS[factor.dtype]
             for part in _parts(stored[factor.start : factor.end]):
                 bits = np.frombuffer(part.tobytes(), layout)
                 if bool(((bits & exponent) == exponent).any()):
                     raise Invalid(f"{module} holds NaN or infinity", "train the adapter again")
+                if _largest(factor.dtype, bits) * max(1.0, times) > MAX_NUMBER:
+                    raise Invalid(
+                        f"{module} holds numbers too large to compute with",
+                        f"keep them below {MAX_NUMBER:g}, scaled as the adapter says",
+                    )
+
+
+def _largest(dtype: str, bits: np.ndarray[Any, Any]) -> float:
+    """The largest magnitude among stored numbers, all finite."""
+    if dtype == "BF16":
+        return float(np.abs((bits.astype("<u4") << 16).view("<f4")).max())
+    return float(np.abs(bits.view("<f4" if dtype == "F32" else "<f2")).max())
 
 
 def _parts(stored: np.ndarray[Any, np.dtype[np.uint8]]) -> Iterator[Any]:

@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, DynamicCache
 from transformers.utils import logging as transformers_logging
 
 from footnote.errors import Misconfigured
-from openlora.engine.choice import Chooser, choose, counted
+from openlora.engine.choice import Chooser, choose, counted, usable
 from openlora.engine.memory import Memory
 from openlora.engine.mixing import Adapter, Mixture
 from openlora.engine.weights import load_adapter
@@ -85,10 +85,11 @@ class BaseModel:
     def ends(self) -> frozenset[int]:
         return self._ends
 
-    def load(self, folder: Path) -> Adapter:
+    def load(self, folder: Path, name: str | None = None) -> Adapter:
         return load_adapter(
             folder,
             self._mixture,
+            name=name or folder.name,
             base=self._name,
             max_rank=self._max_rank,
             dtype=self._dtype,
@@ -206,6 +207,8 @@ def _scored(seat: Seat[Adapter], logits: Tensor) -> tuple[Chosen, ...]:
     if not rest:
         return (Chosen(first),)
     predicted = logits[-len(seat.prompt) : -1]
+    if not all(usable(predicted)):
+        return (Chosen(first, failed=True),)
     return (Chosen(first), *counted(predicted, rest, seat.sampling.logprobs or 0))
 
 

@@ -40,11 +40,22 @@ class Chooser:
         return int(torch.multinomial(chances, 1, generator=self._generator))
 
 
+def usable(logits: Tensor) -> list[bool]:
+    """For each row of ``logits`` whether a token can be chosen by it: none is NaN or +∞."""
+    fit: list[bool] = torch.isfinite(logits.amax(dim=-1)).tolist()
+    return fit
+
+
 def choose(logits: Tensor, choosers: Sequence[Chooser]) -> list[Chosen]:
-    """One token for each row of ``logits``, (rows, vocabulary)."""
+    """One token for each row of ``logits``, (rows, vocabulary); a failed one where a row's are no
+    numbers, whatever the others are."""
     tokens = logits.argmax(dim=-1).tolist()
+    fit = usable(logits)
     chosen = []
     for row, chooser in enumerate(choosers):
+        if not fit[row]:
+            chosen.append(Chosen(0, failed=True))
+            continue
         token = chooser.draw(logits[row].float().cpu()) if chooser.draws else tokens[row]
         count = chooser.sampling.logprobs
         if count is None:

@@ -7,14 +7,16 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
+from footnote.errors import Invalid
 from openlora.engine.mixing import Adapter, Mixture
-from openlora.validation import WEIGHTS, inspect_adapter
+from openlora.validation import WEIGHTS, check_hash, inspect_adapter
 
 
 def load_adapter(
     folder: Path,
     mixture: Mixture,
     *,
+    name: str,
     base: str,
     max_rank: int,
     dtype: torch.dtype,
@@ -23,19 +25,23 @@ def load_adapter(
     """The adapter in ``folder``, checked, in the base's type and place.
 
     Raises:
-        Invalid: it is no adapter of this base.
+        Invalid: it is no adapter of this base, or not the one that ``name`` promises.
     """
     facts = inspect_adapter(folder, base=base, max_rank=max_rank)
-    for name, (a, b) in facts.modules.items():
-        mixture.check(name, (a.shape[1], a.shape[0]), (b.shape[1], b.shape[0]))
+    check_hash(name, facts.digest)
+    for layer, (a, b) in facts.modules.items():
+        mixture.check(layer, (a.shape[1], a.shape[0]), (b.shape[1], b.shape[0]))
     stored = load_file(folder / WEIGHTS)
 
-    def factor(name: str, half: str, scale: float) -> torch.Tensor:
-        tensor = stored[f"base_model.model.{name}.lora_{half}.weight"].to(torch.float32)
+    def factor(layer: str, half: str, scale: float) -> torch.Tensor:
+        tensor = stored[f"base_model.model.{layer}.lora_{half}.weight"].to(torch.float32)
         # A copy of its own: nothing may keep the whole file in memory.
-        return (tensor.T * scale).to(device=device, dtype=dtype).contiguous()
+        made = (tensor.T * scale).to(device=device, dtype=dtype).contiguous()
+        if not bool(torch.isfinite(made).all()):
+            raise Invalid(f"{layer} holds numbers too large for {dtype}", "train it again")
+        return made
 
     return Adapter(
-        {name: (factor(name, "A", 1.0), factor(name, "B", facts.scale)) for name in facts.modules},
+        {one: (factor(one, "A", 1.0), factor(one, "B", facts.scale)) for one in facts.modules},
         facts.rank,
     )

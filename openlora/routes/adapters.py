@@ -45,10 +45,14 @@ async def load(body: LoadBody, request: Request) -> PlainTextResponse:
     except Invalid as error:
         raise bad_input(f"{error.what}: {error.what_to_do}") from None
     folder = Path(body.lora_path)
-    if not (folder / CONFIG).is_file():
+    try:
+        found = "\0" not in body.lora_path and (folder / CONFIG).is_file()
+    except OSError:  # longer than any path
+        raise bad_input("'lora_path' is no path.") from None
+    if not found:
         raise Failure(404, "NotFoundError", f"No adapter found for {name}")
     # Loaded once to see that it can be; memory takes it when it is first asked for.
-    await run_in_threadpool(service.engine.load, folder)
+    await run_in_threadpool(service.engine.load, folder, name)
     former = service.catalogue.remove(name)
     if former is not None:
         service.batcher.forget(former)

@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
+from starlette.concurrency import run_in_threadpool
 
 from openlora import replies
 from openlora.failures import Failure, bad_request
 from openlora.generation import Chosen
 from openlora.jobs import Finished, Piece
-from openlora.replies import Frame
+from openlora.replies import Frame, Places
 from openlora.schemas import ChatBody, CompletionBody, Message, TokenizeBody
 from openlora.service import Running, Service, Whole
 
@@ -31,14 +32,15 @@ async def chat(body: ChatBody, request: Request) -> Response:
     body.check()
     adapter = service.adapter(body.model)
     count = (body.top_logprobs or 0) if body.logprobs else None
-    prompt = service.tokens.encode_chat(_plain(body.messages), reply=True)
+    prompt = await _chat_tokens(service, body.messages, reply=True)
     most = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
     ask = service.ask(body, adapter, prompt, most, body.sampling(count))
     running = service.run([ask])
     model = body.model or service.base
 
     def logprobs(tokens: Sequence[Chosen]) -> dict[str, Any] | None:
-        return None if count is None else replies.chat_logprobs(tokens, service.tokens.piece)
+        words = service.tokens
+        return None if count is None else replies.chat_logprobs(tokens, words.piece, words.spelled)
 
     if body.stream:
         first: dict[str, Any] = {"index": 0, "delta": {"role": "assistant", "content": ""}}
@@ -69,12 +71,7 @@ async def complete(body: CompletionBody, request: Request) -> Response:
     service: Service = request.app.state.service
     body.check()
     adapter = service.adapter(body.model)
-    prompts = [
-        (service.tokens.encode(one, special=body.add_special_tokens), one)
-        if isinstance(one, str)
-        else (one, service.tokens.decode(one))
-        for one in body.prompts
-    ]
+    prompts = await run_in_threadpool(_prompts, service, body)
     if not prompts:
         raise bad_request("The prompt is empty.", "prompt")
     scored = body.echo and body.logprobs is not None
@@ -82,10 +79,10 @@ async def complete(body: CompletionBody, request: Request) -> Response:
     running = service.run(
         [
             service.ask(body, adapter, tokens, body.max_tokens, sampling, echo=scored)
-            for tokens, _ in prompts
+            for tokens, _, _ in prompts
         ]
     )
-    offsets = [0] * len(prompts)
+    places = [Places(len(text) if body.echo else 0) for _, text, _ in prompts]
     begun = [False] * len(prompts)
 
     def choice(index: int, piece: Piece) -> dict[str, Any]:
@@ -93,12 +90,11 @@ async def complete(body: CompletionBody, request: Request) -> Response:
         begun[index] = True
         logprobs = None
         if body.logprobs is not None:
-            spell = service.tokens.piece
-            if body.echo and not scored:
-                offsets[index] += len(shown)
+            words, at = service.tokens, places[index]
             tokens = (*piece.prompt, *piece.tokens)
-            logprobs = replies.completion_logprobs(tokens, spell, offsets[index], body.logprobs)
-            offsets[index] += sum(len(text) for text in logprobs["tokens"])
+            offsets = [*(prompts[index][2] if piece.prompt else ())]
+            offsets += [at.next(words.shown(one.token)) for one in piece.tokens]
+            logprobs = replies.completion_logprobs(tokens, words.piece, offsets, body.logprobs)
         return {"index": index, "text": shown + piece.text, "logprobs": logprobs}
 
     frame = Frame.new("text_completion", body.model or service.base, service.fingerprint)
@@ -121,13 +117,35 @@ async def tokenize(body: TokenizeBody, request: Request) -> dict[str, Any]:
     service: Service = request.app.state.service
     service.adapter(body.model)
     if body.messages is not None:
-        messages = _plain(body.messages)
-        tokens = service.tokens.encode_chat(messages, reply=body.add_generation_prompt)
+        tokens = await _chat_tokens(service, body.messages, reply=body.add_generation_prompt)
     elif body.prompt is not None:
-        tokens = service.tokens.encode(body.prompt, special=body.add_special_tokens)
+        service.check_length(len(body.prompt))
+        special = body.add_special_tokens
+        tokens = await run_in_threadpool(service.tokens.encode, body.prompt, special=special)
     else:
         raise bad_request("Give a prompt or messages.", "prompt")
     return {"count": len(tokens), "max_model_len": service.engine.max_context, "tokens": tokens}
+
+
+def _prompts(service: Service, body: CompletionBody) -> list[tuple[list[int], str, list[int]]]:
+    """Each prompt's tokens, its text, and where in it each token begins."""
+    found = []
+    for one in body.prompts:
+        if isinstance(one, str):
+            service.check_length(len(one))
+            tokens, places = service.tokens.encode_placed(one, special=body.add_special_tokens)
+            found.append((tokens, one, places))
+        else:
+            at = Places()
+            service.check_tokens(one)
+            places = [at.next(service.tokens.shown(token)) for token in one]
+            found.append((one, service.tokens.decode(one), places))
+    return found
+
+
+async def _chat_tokens(service: Service, messages: Sequence[Message], *, reply: bool) -> list[int]:
+    service.check_length(sum(len(message.text) for message in messages))
+    return await run_in_threadpool(service.tokens.encode_chat, _plain(messages), reply=reply)
 
 
 def _plain(messages: Sequence[Message]) -> list[dict[str, str]]:

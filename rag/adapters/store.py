@@ -9,8 +9,10 @@ model servers keep what they computed under a name, also after that name is load
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +28,7 @@ from footnote.model import Definition
 from rag.index.datanets import published_folder
 
 FILES = ("adapter_config.json", "adapter_model.safetensors")
+_ID = re.compile(r".+-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +102,21 @@ class AdapterStore:
 
     def add(self, datanet: str, source: Path, adapter: Adapter) -> Adapter:
         """Copy the files in ``source`` and list the adapter. The same one again changes only its
-        owner and licence."""
+        licence, its owner where one is given, and a stored copy that was damaged."""
         with self._changing(datanet) as index:
-            target = self.folder / adapter.adapter_id
-            if not target.exists():
-                _copy(source, target)
+            former = index[0].adapters.get(adapter.adapter_id)
+            if former is not None and adapter.owner is None:
+                adapter = replace(adapter, owner=former.owner)
+            if not self.is_intact(adapter):
+                _copy(source, self.folder / adapter.adapter_id, adapter.sha256)
             index[0] = replace(
                 index[0], adapters={**index[0].adapters, adapter.adapter_id: adapter}
             )
         return adapter
+
+    def is_intact(self, adapter: Adapter) -> bool:
+        """Whether the stored files are those that the adapter's hash names."""
+        return _digest(self.folder / adapter.adapter_id) == adapter.sha256
 
     def remove(self, datanet: str, adapter_id: str) -> None:
         """Take an adapter out; receipts that name it keep its definition."""
@@ -151,20 +160,46 @@ def adapter_id(datanet: str, sha256: bytes) -> str:
     return f"{datanet}-{sha256.hex()[:12]}"
 
 
-def _copy(source: Path, target: Path) -> None:
-    """Both files, then one rename: a model server never sees half an adapter."""
+def looks_like_id(name: str) -> bool:
+    """Whether ``name`` has the form of a Datanet's adapter."""
+    return _ID.fullmatch(name) is not None
+
+
+def _digest(folder: Path) -> bytes | None:
+    """The hash that names an adapter's files, as the model server counts it too; None where one of
+    them is missing."""
+    whole = hashlib.sha256()
+    try:
+        for name in FILES:
+            with (folder / name).open("rb") as file:
+                whole.update(hashlib.file_digest(file, "sha256").digest())
+    except OSError:
+        return None
+    return whole.digest()
+
+
+def _copy(source: Path, target: Path, sha256: bytes) -> None:
+    """Both files, then one rename: a model server never sees half an adapter. What stood there
+    before goes."""
     target.parent.mkdir(parents=True, exist_ok=True)
     incoming = target.parent / f".incoming-{os.getpid()}"
+    former = target.parent / f".former-{os.getpid()}"
     shutil.rmtree(incoming, ignore_errors=True)
+    shutil.rmtree(former, ignore_errors=True)
     incoming.mkdir()
     try:
         for name in FILES:
             shutil.copyfile(source / name, incoming / name)
+        if _digest(incoming) != sha256:
+            raise Invalid("the adapter changed while it was copied", "add it again")
+        if target.exists():
+            target.rename(former)
         incoming.rename(target)
     except FileNotFoundError as error:
         raise Invalid(f"the adapter has no {Path(error.filename).name}", "see PEFT") from error
     finally:
         shutil.rmtree(incoming, ignore_errors=True)
+        shutil.rmtree(former, ignore_errors=True)
 
 
 def _adapter(shown: Mapping[str, Any]) -> Adapter:

@@ -3,17 +3,23 @@
 OpenLoRA, LoRAX and vLLM all serve many adapters under one address and choose by ``model``.
 
 What is retried, twice and with jitter: connections that fail, timeouts, 408, 409, 429 and 5xx. A
-completion changes nothing on the server, so asking again is safe. A stream is never resumed: once
-it has begun, its end is an error.
+completion changes nothing on the server, so asking again is safe. The timeout bounds all of it
+together. A stream is never resumed: once it has begun, its end is an error; each of its pieces may
+take as long as the timeout.
 """
 
 from __future__ import annotations
 
+import math
+import random
 import re
-from collections.abc import Iterator, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from footnote.errors import Broken, Invalid, NotFound, Unavailable
 from footnote.model import Usage
@@ -26,8 +32,18 @@ Messages = Sequence[tuple[str, str]]
 """Role and content."""
 
 RETRIES = 2
+Reply = TypeVar("Reply")
 _HASH = re.compile(r"sha256:[0-9a-f]{64}")
-_MODEL_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:-]|/(?!\.)){0,127}")
+_BASE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:-]|/(?!\.)){0,127}")
+_ADAPTER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+_MOST_TOKENS = 1 << 31
+_SENTENCE = re.compile(r"(?:[.!?…](?=[\s\[\"'”’»)])|[!?…。！？]|\n)[\"'”’»)]*(?:\s*\[[\d,\s]+\])*")
+"""Where a sentence surely ended, with the sources behind it. A full stop at the very end of a
+reply that was cut off may stand inside a number."""
+
+
+class Declined(Broken):
+    """The model server refused the request as it is, for this adapter say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +64,13 @@ class ChatModel(Protocol):
     def base(self) -> str: ...
 
     def complete(self, messages: Messages, adapter: str | None) -> Completion:
-        """The model's reply."""
+        """The model's reply. Where its length was reached only whole sentences are left of it."""
 
 
 def check_adapter(name: str) -> str:
-    """``name``, if it is safe to send: servers join it into paths."""
-    if not _MODEL_NAME.fullmatch(name) or ".." in name:
+    """``name``, if it is safe to send: servers join it into paths, and some fetch what has a
+    slash from a hub."""
+    if not _ADAPTER_NAME.fullmatch(name) or ".." in name:
         raise Invalid("not an adapter's name", "use letters, digits, dots, hyphens and underscores")
     return name
 
@@ -96,10 +113,13 @@ class OpenAIChatModel:
 
     def complete(self, messages: Messages, adapter: str | None) -> Completion:
         with self._asking():
-            reply = self._client.chat.completions.create(
-                model=self._name(adapter), messages=_written(messages), temperature=0.0
+            name = self._name(adapter)
+            reply = self._within(
+                lambda client: client.chat.completions.create(
+                    model=name, messages=_written(messages), temperature=0.0
+                )
             )
-            text = reply.choices[0].message.content or ""
+            text = _whole(reply.choices[0])
             told = reply.system_fingerprint or ""
             self._fingerprint = told if _HASH.fullmatch(told) else None
             return Completion(text, _usage(reply.usage))
@@ -130,13 +150,17 @@ class OpenAIChatModel:
     def score(self, prompt: str, completion: str, adapter: str | None = None) -> float:
         """The log-probability of ``completion`` after ``prompt``, in nats, summed over its tokens.
 
-        A token that straddles the two counts to the completion. Broken where the server gives no
-        log-probabilities of what it is shown.
+        A token that straddles the two counts to the completion; the very first token of all, where
+        ``prompt`` is empty, has no probability and does not. Broken where the server gives no
+        log-probabilities of what it is shown, or one that is no number.
         """
         with self._asking():
-            reply = self._client.completions.create(
-                model=self._name(adapter), prompt=prompt + completion, max_tokens=0, echo=True,
-                logprobs=0, temperature=0.0,
+            name = self._name(adapter)
+            reply = self._within(
+                lambda client: client.completions.create(
+                    model=name, prompt=prompt + completion, max_tokens=0, echo=True,
+                    logprobs=0, temperature=0.0,
+                )
             )  # fmt: skip
             found = reply.choices[0].logprobs
             offsets = found.text_offset if found else None
@@ -146,15 +170,53 @@ class OpenAIChatModel:
                     "the model server gives no log-probabilities of a prompt",
                     "use one whose /v1/completions takes echo and logprobs, such as vLLM",
                 )
-            ends = [*offsets[1:], len(prompt) + len(completion)]
-            return sum(
-                value
-                for end, value in zip(ends, values, strict=True)
-                if end > len(prompt) and value is not None
-            )
+            ends = _ends(offsets, len(prompt) + len(completion))
+            told = list(zip(ends, values, strict=True))
+            # Nothing comes before the first token of all.
+            own = [value for end, value in told[1:] if end > len(prompt)]
+            if told[0][0] > len(prompt) and told[0][1] is not None:
+                own.append(told[0][1])
+            if any(value is None or not math.isfinite(value) for value in own):
+                raise Broken(
+                    "the model server scored a token with no number",
+                    "the adapter may be damaged: see the server's log",
+                )
+            return sum(own)
 
     def _name(self, adapter: str | None) -> str:
-        return check_adapter(self._base if adapter is None else adapter)
+        if adapter is None:
+            if not _BASE_NAME.fullmatch(self._base) or ".." in self._base:
+                raise Invalid("not a model's name", "set FOOTNOTE_OPENLORA_MODEL")
+            return self._base
+        if adapter == self._base:
+            raise NotFound("that is the base model and no adapter", "leave the adapter out")
+        return check_adapter(adapter)
+
+    def _within(self, ask: Callable[[OpenAI], Reply]) -> Reply:
+        """What ``ask`` brings, asked again where that may help, all before the timeout."""
+        import openai
+
+        deadline = time.monotonic() + self._timeout
+        for attempt in range(RETRIES + 1):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                break
+            client = self._client.with_options(max_retries=0, timeout=left)
+            try:
+                return _by(deadline, ask, client)
+            except TimeoutError:
+                break
+            except (openai.APIConnectionError, openai.APIStatusError) as error:
+                status = getattr(error, "status_code", 503)
+                pause = _pause(error, attempt)
+                late = time.monotonic() + pause >= deadline
+                if attempt == RETRIES or late or not (status in (408, 409, 429) or status >= 500):
+                    raise
+                time.sleep(pause)
+        raise Unavailable(
+            f"the model server does not answer (within {self._timeout:g} seconds)",
+            "try again shortly",
+        )
 
     @property
     def _client(self) -> OpenAI:
@@ -171,6 +233,32 @@ class OpenAIChatModel:
     def _asking(self) -> Iterator[None]:
         with self._breaker.call(), _translated():
             yield
+
+
+def _by(deadline: float, ask: Callable[[OpenAI], Reply], client: OpenAI) -> Reply:
+    """What ``ask`` brings; TimeoutError at the deadline, however slowly bytes drip in. What was
+    asked is then left to itself: a blocked read cannot be ended from outside."""
+    replied: Future[Reply] = Future()
+
+    def work() -> None:
+        try:
+            replied.set_result(ask(client))
+        except BaseException as error:
+            replied.set_exception(error)
+
+    threading.Thread(target=work, name="ask the model", daemon=True).start()
+    return replied.result(max(0.0, deadline - time.monotonic()))
+
+
+def _pause(error: Exception, attempt: int) -> float:
+    """Seconds before the next try: what the server wants, else longer each time."""
+    headers = getattr(getattr(error, "response", None), "headers", {})
+    try:
+        if "retry-after-ms" in headers:
+            return max(0.0, float(headers["retry-after-ms"]) / 1_000)
+        return max(0.0, float(headers["retry-after"]))
+    except (KeyError, ValueError):
+        return float(0.5 * 2**attempt * random.uniform(0.75, 1.0))
 
 
 @contextmanager
@@ -192,7 +280,8 @@ def _translated() -> Iterator[None]:
     except httpx.HTTPError as error:  # while a stream runs
         raise Unavailable("the model server broke off", "try again shortly") from error
     except openai.APIError as error:
-        raise Broken(
+        status = getattr(error, "status_code", None)
+        raise (Declined if status in (400, 413, 422) else Broken)(
             f"the model server refused the request ({_said(error)})", "see its log"
         ) from error
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
@@ -207,7 +296,39 @@ def _written(messages: Messages) -> Any:
     return [{"role": role, "content": content} for role, content in messages]
 
 
+def _whole(choice: Any) -> str:
+    """The text of a reply, without a sentence that its length cut off."""
+    text = choice.message.content or ""
+    if not isinstance(text, str):
+        raise TypeError("the reply's content is no text")
+    text.encode()  # half a character is none
+    if choice.finish_reason != "length":
+        return text
+    ends = [found.end() for found in _SENTENCE.finditer(text)]
+    if not ends or not text[: ends[-1]].strip():
+        raise Broken(
+            "the model's reply was cut off in its first sentence",
+            "let the model server give longer replies",
+        )
+    return text[: ends[-1]]
+
+
+def _ends(starts: Sequence[int], end: int) -> list[int]:
+    """Where each token ends: where the next one begins elsewhere. Those that are bytes of one
+    character begin at one place and end together."""
+    ends: list[int] = []
+    following = end
+    for at in range(len(starts) - 1, -1, -1):
+        if at + 1 < len(starts) and starts[at + 1] > starts[at]:
+            following = starts[at + 1]
+        ends.append(following)
+    return ends[::-1]
+
+
 def _usage(counted: Any) -> Usage:
     if counted is None:
         return Usage()
-    return Usage(int(counted.prompt_tokens), int(counted.completion_tokens))
+    numbers = int(counted.prompt_tokens), int(counted.completion_tokens)
+    if not all(0 <= number < _MOST_TOKENS for number in numbers):
+        raise ValueError("no count of tokens")
+    return Usage(*numbers)

@@ -140,8 +140,7 @@ class _Echo:
     def _names_another(self, text: str) -> bool:
         """Whether a name or number stands in ``text`` that the question does not hold."""
         return any(
-            (word[0].isupper() or word[0].isdigit())
-            and not set(terms(word)) <= self._words
+            (word[0].isupper() or word[0].isdigit()) and not set(terms(word)) <= self._words
             for word in _WORD.findall(text)[1:]
         )
 

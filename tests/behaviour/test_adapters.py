@@ -15,6 +15,7 @@ from indexer.admission import Defaults
 from indexer.readers.files import find_files
 from rag.adapters.routing import BASE, AdapterRouter, Route
 from rag.adapters.store import AdapterStore
+from rag.models.llm import Declined
 from tests.corpus import ALICE, WordEmbedder, fields, indexer, write_lines
 from tests.tiny_models import BASE as BASE_ID
 from tests.tiny_models import write_adapter, write_base
@@ -96,11 +97,29 @@ def test_a_removed_adapter_answers_no_more_and_is_no_default(
             run(command, "tales", name)
 
 
+def test_adding_again_mends_a_damaged_copy_and_keeps_the_owner(
+    datanet: str, home: Path, folders: tuple[Path, Path]
+) -> None:
+    name = add(folders[0], "--owner", ALICE)
+    stored = home / "adapters" / name / "adapter_model.safetensors"
+    whole = stored.read_bytes()
+    stored.write_bytes(whole[:-1])
+    assert "damaged" in run("list", "tales").output
+    assert json.loads(run("show", "tales", name, "--json").output)["intact"] is False
+    assert add(folders[0]) == name
+    assert stored.read_bytes() == whole
+    assert [path.name for path in (home / "adapters").iterdir()] == [name]
+    shown = json.loads(run("show", "tales", name, "--json").output)
+    assert (shown["intact"], shown["owner"].lower()) == (True, ALICE)
+    assert "damaged" not in run("list", "tales").output
+
+
 class Server:
     """A model server that knows some adapters, and learns those that it is told."""
 
     def __init__(self, *known: str) -> None:
         self.known, self.asked, self.learns = set(known), list[str | None](), False
+        self.declines = set[str | None]()
 
     def load(self, adapter_id: str, folder: Path) -> None:
         assert (folder / "adapter_config.json").is_file()
@@ -112,6 +131,8 @@ class Server:
 
     def draft(self, name: str | None) -> str:
         self.asked.append(name)
+        if name in self.declines:
+            raise Declined("the model server refused the request", "see its log")
         if name is not None and name not in self.known:
             raise NotFound("the model server does not know that adapter", "load it there")
         return f"by {name}"
@@ -135,6 +156,10 @@ def test_without_adapters_any_name_answers_and_is_all_that_a_receipt_says(
     assert route(Server()) == ("by None", BASE)
     with pytest.raises(Invalid):
         route(Server(), "../medical")
+    with pytest.raises(Invalid):
+        route(Server("hub/medical"), "hub/medical")
+    with pytest.raises(NotFound, match="no such adapter"):
+        route(Server("other-0123456789ab"), "other-0123456789ab")
 
 
 def test_the_default_answers_and_its_hash_and_owner_stand_in_the_receipt(
@@ -177,6 +202,11 @@ def test_the_base_answers_for_the_default_only_where_that_was_allowed(
     assert route(Server()) == ("by None", BASE)
     with pytest.raises(NotFound):
         route(Server(), name)
+    server = Server(name)
+    server.declines = {name}
+    assert route(server) == ("by None", BASE)
+    with pytest.raises(Declined):
+        route(server, name)
     run("set-default", "tales")
     assert route(Server(name)) == ("by None", BASE)
 

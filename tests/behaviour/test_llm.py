@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from cli.stack import free_port
 from footnote.errors import Broken, Invalid, NotFound, Unavailable
@@ -20,6 +21,12 @@ from footnote.model import Usage
 from rag.models.llm import RETRIES, OpenAIChatModel
 
 ASKED = [("user", "Hello?")]
+CUT = {
+    "cut-after": "It is 55 metres high. [1] The owner of the",
+    "cut-number": "It is old. [1][2] It is 3.",
+    "cut-first": "The height of the",
+}
+"""Replies that ended by their length."""
 COUNTED = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
 
 
@@ -46,7 +53,7 @@ class Scene:
             tokens = ["The ", "sky ", "is ", "blue."]
             found = {
                 "tokens": tokens,
-                "token_logprobs": [None, -1.5, -0.5, -0.25],
+                "token_logprobs": [None, -1.5, None if body["model"] == "nan" else -0.5, -0.25],
                 "text_offset": [0, 4, 8, 11],
             }
             assert (body["echo"], body["max_tokens"]) == (True, 0)
@@ -66,13 +73,26 @@ class Scene:
             return JSONResponse(error, failing[name], {"retry-after-ms": "1"})
         if name == "recovers" and self.asked[name] == 1:
             return JSONResponse({"error": {"message": "wait"}}, 429, {"retry-after-ms": "1"})
+        if name == "drip":
+            return StreamingResponse(self.spaces(), media_type="application/json")
         if name == "garbled":
             return PlainTextResponse("<html>no", media_type="application/json")
         if name == "slow":
             await asyncio.sleep(5)
-        choices = [] if name == "empty" else [self.choice({"role": "assistant", "content": "Hi."})]
-        return {"id": "1", "object": "chat.completion", "created": 0, "model": name,
-                "choices": choices, "usage": None if name == "uncounted" else COUNTED}  # fmt: skip
+        content = {"number": 5, "list": [{"type": "text"}], "half": "a\ud800b"}.get(name, "Hi.")
+        choice = self.choice({"role": "assistant", "content": CUT.get(name, content)})
+        if name in CUT:
+            choice["finish_reason"] = "length"
+        counted = COUNTED | ({"prompt_tokens": -5} if name == "negative" else {})
+        reply = {"id": "1", "object": "chat.completion", "created": 0, "model": name,
+                 "choices": [] if name == "empty" else [choice],
+                 "usage": None if name == "uncounted" else counted}  # fmt: skip
+        return Response(json.dumps(reply), media_type="application/json")
+
+    async def spaces(self) -> AsyncIterator[str]:
+        for _ in range(40):
+            yield " "
+            await asyncio.sleep(0.1)
 
     @staticmethod
     def choice(message: dict[str, Any]) -> dict[str, Any]:
@@ -131,7 +151,7 @@ def test_an_adapter_that_the_server_does_not_know_is_said_so(model: OpenAIChatMo
         model.complete(ASKED, "../secrets")
 
 
-@pytest.mark.parametrize("name", ["down", "busy", "slow"])
+@pytest.mark.parametrize("name", ["down", "busy"])
 def test_a_server_that_is_down_is_asked_again_and_no_oftener(
     model: OpenAIChatModel, scene: Scene, name: str
 ) -> None:
@@ -153,10 +173,33 @@ def test_a_refused_request_is_not_repeated_and_says_why(
     assert scene.asked["wrong"] == 1
 
 
-@pytest.mark.parametrize("name", ["garbled", "empty"])
+@pytest.mark.parametrize("name", ["garbled", "empty", "number", "list", "half", "negative"])
 def test_what_is_no_completion_is_broken(model: OpenAIChatModel, name: str) -> None:
     with pytest.raises(Broken, match="the model server answers no completion"):
         model.complete(ASKED, name)
+
+
+@pytest.mark.parametrize("name", ["slow", "drip"])
+def test_the_timeout_bounds_the_whole_wait(model: OpenAIChatModel, scene: Scene, name: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(Unavailable, match="the model server does not answer"):
+        model.complete(ASKED, name)
+    assert time.monotonic() - began < 1.0
+    assert scene.asked[name] == 1, "no time was left to ask again"
+
+
+def test_a_sentence_that_the_length_cut_off_is_not_taken_as_whole(model: OpenAIChatModel) -> None:
+    assert model.complete(ASKED, "cut-after").text == "It is 55 metres high. [1]"
+    assert model.complete(ASKED, "cut-number").text == "It is old. [1][2]"
+    with pytest.raises(Broken, match="cut off in its first sentence"):
+        model.complete(ASKED, "cut-first")
+
+
+def test_the_base_is_no_adapter_and_an_adapters_name_no_path(model: OpenAIChatModel) -> None:
+    with pytest.raises(NotFound, match="no adapter"):
+        model.complete(ASKED, "plain")
+    with pytest.raises(Invalid):
+        model.complete(ASKED, "somebody/something")
 
 
 def test_a_stream_gives_pieces_as_they_come_and_then_its_tokens(model: OpenAIChatModel) -> None:
@@ -184,6 +227,8 @@ def test_a_completion_is_scored_by_its_own_tokens(model: OpenAIChatModel) -> Non
     assert model.score("The sk", "y is blue.") == -2.25, "a token that straddles them counts"
     with pytest.raises(Broken, match="no log-probabilities"):
         model.score("The sky ", "is blue.", "mute")
+    with pytest.raises(Broken, match="no number"):
+        model.score("The sky ", "is blue.", "nan")
 
 
 def test_after_five_failures_in_a_row_the_server_is_left_alone(

@@ -140,8 +140,10 @@ def test_every_reply_names_the_bases_files_by_hash(client: openai.OpenAI, server
     if server.models is None:
         pytest.skip("only our own server does")
     whole = hashlib.sha256()
-    for name in ("config.json", "model.safetensors", "tokenizer.json"):
-        whole.update(hashlib.sha256((server.models / BASE / name).read_bytes()).digest())
+    files = sorted((server.models / BASE).iterdir())
+    assert {"chat_template.jinja", "config.json", "tokenizer.json"} < {one.name for one in files}
+    for file in files:
+        whole.update(hashlib.sha256(file.read_bytes()).digest())
     for model in (server.base, server.adapters[0]):
         reply = client.chat.completions.create(
             model=model, messages=[{"role": "user", "content": "Tell me."}], max_tokens=1
@@ -299,6 +301,42 @@ def test_a_completions_score_is_what_the_weights_say_token_by_token(
     assert model.score(prompt, completion, adapter) == pytest.approx(sum(own), abs=1e-4 * len(own))
 
 
+@pytest.mark.parametrize(
+    ("prompt", "completion"),
+    [
+        ("Das Café heißt ", "é, schön."),
+        ("日本語 ", "日本語で。"),
+        ("Bells 🔔", "🏯 ring"),
+        ("Bells", " ring — «so»"),
+    ],
+)
+def test_a_score_counts_characters_whatever_bytes_they_take(
+    server: Server, client: openai.OpenAI, prompt: str, completion: str
+) -> None:
+    if server.models is None:
+        pytest.skip("another server's weights are not at hand")
+    tokenizer = AutoTokenizer.from_pretrained(server.models / BASE)
+    coded = tokenizer(prompt + completion, return_offsets_mapping=True)
+    ids, spans = coded["input_ids"], coded["offset_mapping"]
+    with torch.inference_mode():
+        logits = merged(server.models, None)(torch.tensor([ids])).logits[0]
+    logprobs = torch.log_softmax(logits.double(), dim=-1)
+    own = [
+        float(logprobs[at, token])
+        for at, (token, (_, end)) in enumerate(zip(ids[1:], spans[1:], strict=True))
+        if end > len(prompt)
+    ]
+    model = OpenAIChatModel(server.url, server.base, api_key=None, timeout_seconds=60)
+    assert model.score(prompt, completion) == pytest.approx(sum(own), abs=1e-4 * len(own))
+    for given in (prompt + completion, ids):
+        reply = client.completions.create(
+            model=BASE, prompt=given, max_tokens=0, echo=True, logprobs=0
+        )
+        found = reply.choices[0].logprobs
+        assert found is not None
+        assert found.text_offset == [start for start, _ in spans]
+
+
 def test_several_prompts_of_one_request_are_answered_in_their_order(
     client: openai.OpenAI, server: Server
 ) -> None:
@@ -309,6 +347,8 @@ def test_several_prompts_of_one_request_are_answered_in_their_order(
         assert [choice.index for choice in reply.choices] == list(range(len(reply.choices)))
         return [choice.text for choice in reply.choices]
 
+    if len(server.adapters) < 3:
+        pytest.skip("OPENLORA_ADAPTERS names fewer than three")
     prompts = ["Tell me", "Bells ring at noon", "Who"]
     assert completed(prompts) == [text for prompt in prompts for text in completed(prompt)]
 
@@ -360,6 +400,35 @@ def test_a_malformed_request_is_a_bad_request_in_openais_shape(
     assert reply.status_code == 400
     assert reply.json()["error"].keys() == {"message", "type", "param", "code"}
     assert reply.json()["error"]["type"] == "BadRequestError"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b'{"model": "x", "prompt": "\\ud800"}', 400),
+        (b'{"model": "\\ud800", "prompt": "x"}', 400),
+        (b'{"model": null, "prompt": "x", "stop": "\\udfff", "other": ["\\ud900"]}', 400),
+        (b'{"prompt": "\xed\xa0\x80"}', 400),
+        (b'{"prompt": "' + b"a" * 100_000 + b'"}', 400),
+        (b'{"prompt": "' + b"a" * (1 << 20) + b'"}', 413),
+    ],
+)
+def test_what_is_no_text_or_too_much_is_refused_before_it_is_read(
+    server: Server, body: bytes, status: int
+) -> None:
+    if server.models is None:
+        pytest.skip("only our own server bounds a body so")
+    headers = {"content-type": "application/json"}
+    reply = httpx.post(f"{server.url}/completions", content=body, headers=headers)
+    assert (reply.status_code, reply.json()["error"]["code"]) == (status, status)
+
+
+def test_a_path_longer_than_any_is_a_bad_request(server: Server) -> None:
+    if server.models is None:
+        pytest.skip("another server may look elsewhere")
+    for path, status in (("/" + "x" * 5_000, 400), ("/x\0y", 404)):
+        reply = server.admin("load_lora_adapter", lora_name="long", lora_path=path)
+        assert reply.status_code == status
 
 
 def test_an_adapter_is_loaded_and_unloaded_by_name_in_vllms_words(

@@ -42,6 +42,7 @@ QUESTION = "When was the harbour bell cast?"
 
 _REPLIES = {
     "copier": "The harbour bell was cast in 1871 by Ines Moreau. [1]",
+    "quoter": "The harbour bell was cast in 1871 by Ines Moreau. [1]",
     "misquoter": "The harbour bell was cast in 1932 by Ines Moreau. [1]",
     "denier": "The bell is rung during fog. [1]",
     "guesser": "The harbour bell was cast in 1871 by Ines Moreau. [7] [1998]",
@@ -127,9 +128,14 @@ def test_what_a_model_copies_is_cited_to_the_character_and_counts_its_tokens(
 
 
 def test_an_adapter_is_asked_by_its_name_and_stands_in_the_answer(answerer: Answerer) -> None:
-    answer = ask(answerer, "copier")
+    answer = ask(answerer, "quoter")
     assert answer.adapter is not None
-    assert answer.adapter.body == {"kind": "adapter", "name": "copier"}
+    assert answer.adapter.body == {"kind": "adapter", "name": "quoter"}
+
+
+def test_the_base_is_no_adapter(answerer: Answerer) -> None:
+    with pytest.raises(NotFound, match="the base model and no adapter"):
+        ask(answerer, "copier")
 
 
 @pytest.mark.parametrize("adapter", ["misquoter", "denier"])

@@ -39,7 +39,7 @@ class Counting:
     loaded: list[str] = field(default_factory=list)
     broken: bool = False
 
-    def load(self, folder: Path) -> str:
+    def load(self, folder: Path, name: str | None = None) -> str:
         if folder.name == "bad":
             raise Invalid("the adapter holds no weights", "save the adapter again")
         self.loaded.append(folder.name)
@@ -53,7 +53,7 @@ class Counting:
             raise RuntimeError("out of memory")
         self.rows += [1] * len(seats)
         self.seen.append({seat.adapter for seat in seats})
-        return [Joined(Chosen(1)) for _ in seats]
+        return [Joined(Chosen(1, failed=seat.adapter == "nan")) for seat in seats]
 
     def step(self) -> list[Chosen]:
         self.gate.wait(10)
@@ -249,6 +249,20 @@ def test_an_adapter_that_does_not_load_fails_its_own_requests_alone(start: Start
     assert isinstance(bad.last, Failure)
     assert bad.last.status == 400
     assert "holds no weights" in bad.last.message
+    assert good.last == Finished("length", 1, 5)
+
+
+def test_a_row_without_numbers_fails_alone(start: Start, engine: Counting) -> None:
+    engine.gate.clear()
+    batcher = start()
+    running, bad, good = asked(most=9), asked(entry("nan")), asked(entry("good"))
+    batcher.submit([running.job])
+    until(lambda: engine.rows)
+    batcher.submit([bad.job, good.job])
+    engine.gate.set()
+    assert isinstance(bad.last, Failure)
+    assert bad.last.status == 500
+    assert running.last == Finished("length", 1, 9)
     assert good.last == Finished("length", 1, 5)
 
 

@@ -12,6 +12,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from openlora.engine.base import BaseModel
+from openlora.engine.choice import Chooser, choose
 from openlora.engine.mixing import Adapter
 from openlora.generation import Chosen, Sampling, Seat
 from tests.tiny_models import BASE, write_adapter, write_base
@@ -177,3 +178,12 @@ def test_a_small_top_p_leaves_only_the_likeliest(engine: BaseModel) -> None:
     first = {one.first.token for one in engine.join(seats)}
     engine.keep([])
     assert len(first) == 1
+
+
+@pytest.mark.parametrize("spoilt", [float("nan"), float("inf")])
+def test_a_row_whose_logits_are_no_numbers_fails_and_the_others_choose(spoilt: float) -> None:
+    logits = torch.tensor([[0.0, 1.0, 9.0], [0.0, spoilt, 9.0], [5.0, 1.0, 0.0]])
+    samplings = [Sampling(), Sampling(temperature=1.0, logprobs=1), Sampling(logprobs=0)]
+    chosen = choose(logits, [Chooser(one) for one in samplings])
+    assert [one.failed for one in chosen] == [False, True, False]
+    assert (chosen[0].token, chosen[2].token) == (2, 0)

@@ -137,6 +137,13 @@ def without_b(name: str, tensor: torch.Tensor) -> torch.Tensor | None:
         (configure(r=5), "another rank than r"),
         (configure(lora_alpha=0), "lora_alpha is not"),
         (configure(lora_alpha=float("inf")), "lora_alpha is not"),
+        (configure(lora_alpha=1e308), "lora_alpha is not"),
+        (configure(lora_alpha=1e30), "lora_alpha is not"),
+        (configure(lora_alpha=10**400), "lora_alpha is not"),
+        (configure(lora_alpha=4_000, use_rslora=True), "lora_alpha is too large"),
+        (reweigh(lambda name, tensor: tensor * 1e30), "numbers too large"),
+        (one_value(40_000.0, torch.float32), "numbers too large"),
+        (one_value(1e30, torch.bfloat16), "numbers too large"),
         (one_value(float("nan"), torch.float32), "holds NaN or infinity"),
         (one_value(float("inf"), torch.float16), "holds NaN or infinity"),
         (one_value(float("-inf"), torch.bfloat16), "holds NaN or infinity"),
@@ -154,6 +161,15 @@ def test_what_is_no_plain_lora_of_this_base_is_refused(
     spoil(adapter)
     with pytest.raises(Invalid, match=said):
         inspect_adapter(adapter, base=BASE)
+
+
+def test_a_name_that_promises_other_files_is_refused(base: Path, adapter: Path) -> None:
+    digest = inspect_adapter(adapter, base=BASE).digest.hex()[:12]
+    engine = BaseModel(base, BASE, dtype="float32", device="cpu", max_rank=16)
+    engine.load(adapter, f"town-{digest}")
+    engine.load(adapter, "town-of-old")
+    with pytest.raises(Invalid, match="not those that its name promises"):
+        engine.load(adapter, "town-000000000000")
 
 
 def test_scaled_by_the_root_of_its_rank_where_it_says_so(adapter: Path) -> None:

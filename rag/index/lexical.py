@@ -19,7 +19,7 @@ TITLE_BOOST = 1.0
 _TOKENIZER = "footnote_en"
 _HEAP_BYTES = 64_000_000
 
-_STOP_WORDS = frozenset(
+STOP_WORDS = frozenset(
     """
     a an the and or of in on at to for from by with about as is are was were be been being
     am do does did has have had it its this that these those there here what which who whom
@@ -67,7 +67,7 @@ def content_terms(text: str) -> list[str]:
     """The distinct stems of ``text`` in order, without words that carry no meaning of their own
     (all of them where nothing else is there)."""
     words = _WORDS.analyze(text)
-    kept = [word for word in words if word not in _STOP_WORDS] or words
+    kept = [word for word in words if word not in STOP_WORDS] or words
     return list(dict.fromkeys(stem for word in kept for stem in _ANALYZER.analyze(word)))
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 
 from footnote.model import Hit
-from rag.index.lexical import content_terms, terms
+from rag.index.lexical import STOP_WORDS, content_terms, terms
 from rag.retrieval.evidence import Evidence
 from rag.retrieval.question import Asked
 from rag.text.letters import letters
@@ -42,7 +42,8 @@ _WORD = re.compile(r"\w+")
 _LISTED_WORDS = 12
 _LIST = re.compile(rf"(?:\b[^\W\d_]{{4,}}\s+){{{_LISTED_WORDS - 1},}}[^\W\d_]{{4,}}")
 """So many words in a row with no short one and no comma between them. Every language that puts
-spaces between words has short ones."""
+spaces between words has short ones; English has longer ones that join, too."""
+_JOINS = 4
 _MOST_REPEATED = 0.25
 
 
@@ -148,10 +149,20 @@ class _Echo:
 def is_list(text: str) -> bool:
     """Whether a sentence is a row of keywords: words without those that join them, or one again and
     again."""
-    if _LIST.search(text):
+    if any(_only_listed(match[0]) for match in _LIST.finditer(text)):
         return True
     words = content_terms(text)
     every = terms(text)
     return len(every) >= _LISTED_WORDS and any(
         every.count(word) > _MOST_REPEATED * len(every) for word in words
     )
+
+
+def _only_listed(row: str) -> bool:
+    """Whether so many words stand in a row without a *from*, *that* or *with*, which no keyword
+    is. Longer ones, such as *which*, get into lists that are made by counting."""
+    run = longest = 0
+    for word in row.lower().split():
+        run = 0 if word in STOP_WORDS and len(word) <= _JOINS else run + 1
+        longest = max(longest, run)
+    return longest >= _LISTED_WORDS

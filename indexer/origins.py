@@ -16,6 +16,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
+from functools import cached_property
 
 from footnote.model import MAX_CITED_CODE_POINTS, Document, Span
 from rag.checking.vocabulary import FUNCTION_WORDS, UNITS
@@ -81,7 +82,7 @@ class Statement:
     words: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Held:
     """The statements of a Document's text, and since when it holds each; lower is earlier."""
 
@@ -89,6 +90,11 @@ class Held:
     title: frozenset[str]
     statements: Sequence[Statement]
     since: Sequence[int]
+
+    @cached_property
+    def index(self) -> StatementIndex:
+        """Its statements by what they say."""
+        return StatementIndex(self.document_id, self.statements)
 
     def span(self, place: Place) -> Span:
         """Where a place of this Document stands in its text."""
@@ -165,12 +171,11 @@ def find_origins(
             equal[statement.letters].append((one.since[i], one.document_id, i))
     for places in equal.values():
         places.sort()
-    indexes = {one.document_id: StatementIndex(one.document_id, one.statements) for one in members}
     direct: dict[tuple[str, int], Place] = {}
     for one in members:
         others = [o for o in members if o is not one and linked(one.document_id, o.document_id)]
         others.sort(key=lambda o: (-linked(one.document_id, o.document_id), o.document_id))
-        for i, place in _places(one, others[:_MOST_LINKED], equal, indexes, unrelated):
+        for i, place in _places(one, others[:_MOST_LINKED], equal, unrelated):
             if not common(one.statements[i].letters):
                 direct[one.document_id, i] = place
     return [
@@ -190,7 +195,6 @@ def _places(
     one: Held,
     others: Sequence[Held],
     equal: dict[str, list[tuple[int, str, int]]],
-    indexes: dict[str, StatementIndex],
     unrelated: Callable[[str, str], bool],
 ) -> Iterator[tuple[int, Place]]:
     """For statements of ``one`` by index: the earlier place that says the same."""
@@ -210,7 +214,7 @@ def _places(
         if first is not None:
             exact[i] = first
         candidates = (
-            indexes[other.document_id].best(statement)
+            other.index.best(statement)
             for other in others
             if i not in exact and not unrelated(other.document_id, one.document_id)
         )
@@ -218,7 +222,7 @@ def _places(
             [place for place in candidates if place and _since(others, place) < one.since[i]]
         )
     alike = {
-        other.document_id
+        other.document_id: other.index
         for other in others
         if of_one_form(one, other, _compared(one, other, near))
     }
@@ -227,7 +231,7 @@ def _places(
             place
             for place in places
             if place.document_id not in alike
-            or not says_another_thing(statement, indexes[place.document_id].at(place))
+            or not says_another_thing(statement, alike[place.document_id].at(place))
         ]
         for statement, places in zip(one.statements, near, strict=True)
     ]
@@ -248,7 +252,7 @@ def _compared(
     for statement, places in zip(one.statements, near, strict=True):
         for place in places:
             if place.document_id == other.document_id:
-                yield statement, other.statements[place.index : place.index + place.length]
+                yield statement, other.index.at(place)
 
 
 def of_one_form(

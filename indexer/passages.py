@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from footnote.model import Span
 from indexer.duplicates import Shingles, sketch
-from indexer.origins import SAME, Held, Statement, StatementIndex, says_another_thing
+from indexer.origins import SAME, Held, Statement, says_another_thing
 from rag.index.lineage import Origin
 
 MIN_LETTERS = 60
@@ -34,7 +34,7 @@ class Sharing:
 
     document_id: str
     shingles: Shingles
-    read: Callable[[], tuple[Held, StatementIndex]]
+    read: Callable[[], Held]
 
 
 def find_passages(
@@ -71,7 +71,8 @@ def _before(
 ) -> Iterator[tuple[int, str, Span]]:
     """Since when others say the same, where that is earlier, and where."""
     for other in others:
-        held, index = other.read()
+        held = other.read()
+        index = held.index
         place = index.best(statement)
         if place is None or place.share < SAME or index.taken(place, statement) < WHOLE:
             continue

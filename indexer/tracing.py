@@ -18,7 +18,7 @@ from footnote.ids import canonical_json, sha256
 from footnote.model import Document
 from indexer import duplicates, origins, passages
 from indexer.duplicates import LINKED, Boilerplate, Shingles, clusters_of, find_links, sketch
-from indexer.origins import Held, StatementIndex
+from indexer.origins import Held
 from indexer.passages import Sharing, find_passages
 from rag.index.lineage import Lineage, Link, Origin, pair
 
@@ -64,15 +64,16 @@ def trace(
     sketched = {d.document_id: np.frombuffer(sketches[d.version], "<u4") for d in ordered}
     texts = _Texts(documents, _versions(before.arrivals), text_of)
     sharing = _sharing(links)
+    containment = {(link.one, link.other): link.containment for link in links}
     clusters: dict[str, bytes] = {}
     found: list[Origin] = []
     known = _by_document(before.origins)
     for names in _groups(links, sharing):
-        key = _key(names, sharing, texts.versions, before.unrelated)
+        key = _key(names, sharing, texts, before.unrelated)
         if all(before.clusters.get(name) == key for name in names):
             found.extend(origin for name in names for origin in known.get(name, ()))
         else:
-            near = list(_origins(names, texts, links, before.unrelated, boilerplate))
+            near = _origins(names, texts, containment, before.unrelated, boilerplate)
             found.extend(near)
             found.extend(_passages(names, near, texts, sharing, sketched, boilerplate))
         clusters.update(dict.fromkeys(names, key))
@@ -90,14 +91,18 @@ class _Texts:
         versions: Mapping[str, list[tuple[int, bytes]]],
         text_of: Callable[[bytes], str],
     ) -> None:
-        self.versions = versions
+        self._versions = versions
         self._documents = documents
         self._text_of = text_of
         self.read = lru_cache(maxsize=_KEPT_TEXTS)(self._read)
 
-    def _read(self, name: str) -> tuple[Held, StatementIndex]:
-        held = origins.held(self._documents[name], self.versions[name], self._text_of)
-        return held, StatementIndex(name, held.statements)
+    def _read(self, name: str) -> Held:
+        return origins.held(self._documents[name], self._versions[name], self._text_of)
+
+    def follows_from(self, name: str) -> list[object]:
+        """What is read of a Document, as JSON: its title, and its versions with their arrivals."""
+        versions = [[number, version.hex()] for number, version in self._versions[name]]
+        return [self._documents[name].title, versions]
 
 
 def _sharing(links: Iterable[Link]) -> dict[str, list[str]]:
@@ -130,16 +135,15 @@ def _versions(arrivals: Mapping[tuple[str, bytes], int]) -> dict[str, list[tuple
 def _origins(
     names: Sequence[str],
     texts: _Texts,
-    links: Iterable[Link],
+    containment: Mapping[tuple[str, str], float],
     unrelated: frozenset[tuple[str, str]],
     boilerplate: Boilerplate,
 ) -> list[Origin]:
     """The origins within a cluster."""
     if len(names) == 1:
         return []
-    containment = {(link.one, link.other): link.containment for link in links}
     return origins.find_origins(
-        [texts.read(name)[0] for name in names],
+        [texts.read(name) for name in names],
         lambda a, b: containment.get(pair(a, b), 0.0),
         lambda a, b: pair(a, b) in unrelated,
         boilerplate.holds,
@@ -162,14 +166,14 @@ def _passages(
             for other in sharing.get(name, ())
         ]
         if others:
-            found = find_passages(texts.read(name)[0], others, boilerplate.holds)
+            found = find_passages(texts.read(name), others, boilerplate.holds)
             yield from (one for one in found if (name, one.span) not in traced)
 
 
 def _key(
     names: Sequence[str],
     sharing: Mapping[str, list[str]],
-    versions: Mapping[str, list[tuple[int, bytes]]],
+    texts: _Texts,
     unrelated: frozenset[tuple[str, str]],
 ) -> bytes:
     """What the origins of a group follow from."""
@@ -177,10 +181,7 @@ def _key(
     body = {
         "members": list(names),
         "sharing": {name: sorted(sharing[name]) for name in names if name in sharing},
-        "versions": {
-            name: [[number, version.hex()] for number, version in versions[name]]
-            for name in {*names, *others}
-        },
+        "texts": {name: texts.follows_from(name) for name in {*names, *others}},
         "unrelated": [list(one) for one in sorted(unrelated) if set(one) <= set(names)],
     }
     return sha256(canonical_json(body))

@@ -24,7 +24,6 @@ from rag.checking.words import Word, in_sentences, stem
 KEEPS_TO = 0.85
 """A claim keeps to its source where this part of its words stands there."""
 
-
 _SENTENCES = 60
 """Sentences of a text that are compared one by one."""
 

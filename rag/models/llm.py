@@ -264,7 +264,6 @@ def _pause(error: Exception, attempt: int) -> float:
 @contextmanager
 def _translated() -> Iterator[None]:
     """The client's errors as ours, with what the server said."""
-    import httpx
     import openai
 
     try:
@@ -277,8 +276,6 @@ def _translated() -> Iterator[None]:
         raise Unavailable(
             f"the model server does not answer ({_said(error)})", "try again shortly"
         ) from error
-    except httpx.HTTPError as error:  # while a stream runs
-        raise Unavailable("the model server broke off", "try again shortly") from error
     except openai.APIError as error:
         status = getattr(error, "status_code", None)
         raise (Declined if status in (400, 413, 422) else Broken)(

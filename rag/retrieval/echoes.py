@@ -84,7 +84,6 @@ class _Echo:
         self._shingles = {
             letters_of[i : i + SHINGLE] for i in range(len(letters_of) - SHINGLE + 1) if long
         }
-        self._opening = letters_of[:SHINGLE]
         self._whole = letters_of
         self._words = set(terms(question))
         self._asks = bool(_ASKS.match(question)) or question.rstrip().endswith("?")
@@ -135,7 +134,9 @@ class _Echo:
         if not added or (self._asks and together.startswith(self._whole)):
             return True
         return (
-            len(added) <= MOST_ADDED and self._opening in together and not self._names_another(text)
+            len(added) <= MOST_ADDED
+            and self._whole[:SHINGLE] in together
+            and not self._names_another(text)
         )
 
     def _names_another(self, text: str) -> bool:

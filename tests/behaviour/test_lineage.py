@@ -123,6 +123,17 @@ def test_what_leads_to_a_copy_leads_on_to_its_origin(home: Path) -> None:
     assert set(opened(home).catalogue.lineage().origins) == set(catalogue.lineage().origins)
 
 
+def test_a_new_title_that_tells_of_another_subject_counts_from_its_ingest_on(home: Path) -> None:
+    word = TALE.split(". ")[3].split()[-1]
+    other = TALE.replace(word, "quarzholm")
+    ingest(home, fields("one", TALE, title="Tale"), fields("two", other, title="Tale"))
+    copied = opened(home).catalogue.lineage().origins
+    ingest(home, fields("two", other, title="Quarzholm"))
+    left = opened(home).catalogue.lineage().origins
+    assert set(left) < set(copied)
+    assert all("quarzholm" in origin.span.of(other) for origin in set(copied) - set(left))
+
+
 def test_an_owner_reverses_the_order_and_takes_it_back(home: Path) -> None:
     ingest(home, fields("source", TALE), fields("copy", TALE))
     rule(home, "copy")

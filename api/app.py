@@ -15,7 +15,7 @@ from api import problems
 from api.bodies import StrictJsonBodies
 from api.idempotency import InFlight
 from api.mcp import build_mcp
-from api.routes import answers, chat, datanets, health, rewards, verify
+from api.routes import answers, chat, datanets, health, rewards, search, verify
 from api.services import Services
 from footnote.errors import Misconfigured
 from footnote.settings import Settings
@@ -138,7 +138,7 @@ def build_app(services: Services, host: str = "127.0.0.1") -> FastAPI:
     app.state.services = services
     problems.install(app)
     app.add_middleware(StrictJsonBodies)
-    for module in (answers, chat, verify, datanets, rewards, health):
+    for module in (answers, search, chat, verify, datanets, rewards, health):
         app.include_router(module.router)
 
     @app.get("/", include_in_schema=False)

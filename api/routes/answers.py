@@ -9,11 +9,9 @@ from fastapi.responses import Response
 
 from api import schemas
 from api.asking import answered
-from api.objects import search_object
 from api.responses import json_response
 from api.services import Provided
 from footnote.model import Question
-from rag.answerer import check_question
 from rewards.record import with_live_status
 
 router = APIRouter(prefix="/v1", tags=["answers"], responses=schemas.PROBLEMS)
@@ -45,10 +43,3 @@ def ask(
 def answer(answer_id: str, services: Provided) -> Response:
     """A stored answer; the status of its rewards is read live."""
     return json_response(with_live_status(services.journal, services.journal.answer(answer_id)))
-
-
-@router.post("/search", response_model=schemas.SearchResult)
-def search(request: schemas.SearchRequest, services: Provided) -> Response:
-    """The chunks that fit a question best. Nothing is credited for being found."""
-    check_question(Question(request.datanet, request.question, request.k))
-    return json_response(search_object(services, request.datanet, request.question, request.k))

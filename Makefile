@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 FOOTNOTE := $(VENV)/bin/footnote
 ARGS ?=
-EXTRAS ?= cpu,demo,dev
+EXTRAS ?= cpu,fast,demo,dev
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from footnote.addresses import format_address
 from footnote.errors import Misconfigured
 from footnote.ids import ZERO_HASH, keccak, sha256
-from footnote.model import OFFSET_UNIT, Answer, Citation, Definition
+from footnote.model import OFFSET_UNIT, Answer, Citation, Claim, Definition, Hit
 from rewards.journal.answers import Issue
 from rewards.journal.journal import Journal
 from rewards.journal.records import AlreadyAnswered, Head, Retry, StoredReceipt
@@ -218,36 +218,13 @@ def answer_object(answer: Answer, receipt: StoredReceipt, salt: bytes) -> dict[s
         "refusal_reason": answer.refusal_reason,
         "confidence": answer.confidence,
         "offset_unit": OFFSET_UNIT,
-        "claims": [
-            {
-                "id": claim.claim_id,
-                "start": claim.span.start,
-                "end": claim.span.end,
-                "text": claim.text,
-                "verdict": claim.verdict.value,
-                "score": claim.score,
-                "citation_ids": list(claim.citation_ids),
-            }
-            for claim in answer.claims
-        ],
+        "claims": [claim_object(claim) for claim in answer.claims],
         "citations": [
-            _citation_object(citation, by_citation.get(citation.citation_id, []))
+            citation_object(citation, by_citation.get(citation.citation_id, []))
             for citation in answer.citations
         ],
         "retrieved": [
-            {
-                "document_id": hit.chunk.document.document_id,
-                "title": hit.chunk.document.title,
-                "version": "sha256:" + hit.chunk.document.version.hex(),
-                "chunk": {"start": hit.chunk.span.start, "end": hit.chunk.span.end},
-                "rank": hit.rank,
-                "scores": {
-                    "dense": round(hit.scores.dense, 4),
-                    "lexical": round(hit.scores.lexical, 4),
-                    "fused": round(hit.scores.fused, 4),
-                },
-                "used": hit.chunk.chunk_id in answer.used_chunk_ids,
-            }
+            hit_object(hit) | {"used": hit.chunk.chunk_id in answer.used_chunk_ids}
             for hit in answer.retrieved
         ],
         "receipt": {
@@ -274,7 +251,38 @@ def _definition_id(definition: Definition) -> str:
     return "sha256:" + definition.definition_id.hex()
 
 
-def _citation_object(citation: Citation, lines: list[Line]) -> dict[str, Any]:
+def hit_object(hit: Hit) -> dict[str, Any]:
+    """What was retrieved, as answers show it."""
+    document = hit.chunk.document
+    return {
+        "document_id": document.document_id,
+        "title": document.title,
+        "version": "sha256:" + document.version.hex(),
+        "chunk": {"start": hit.chunk.span.start, "end": hit.chunk.span.end},
+        "rank": hit.rank,
+        "scores": {
+            "dense": round(hit.scores.dense, 4),
+            "lexical": round(hit.scores.lexical, 4),
+            "fused": round(hit.scores.fused, 4),
+        },
+    }
+
+
+def claim_object(claim: Claim) -> dict[str, Any]:
+    """A claim as answers show it."""
+    return {
+        "id": claim.claim_id,
+        "start": claim.span.start,
+        "end": claim.span.end,
+        "text": claim.text,
+        "verdict": claim.verdict.value,
+        "score": claim.score,
+        "citation_ids": list(claim.citation_ids),
+    }
+
+
+def citation_object(citation: Citation, lines: Sequence[Line] = ()) -> dict[str, Any]:
+    """A citation as answers show it, with what its ``lines`` owe."""
     amounts = {line.account: line.amount for line in lines}
     return {
         "id": citation.citation_id,

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from footnote.errors import Invalid
+from footnote.errors import Invalid, Unavailable
 from footnote.ids import new_answer_id
-from footnote.model import Answer, Citation, Hit, Question
-from rag.adapters.routing import BASE, AdapterRouter
+from footnote.model import Answer, Citation, Claim, Hit, Question
+from rag.adapters.routing import BASE, AdapterRouter, Route
 from rag.adapters.store import AdapterStore
-from rag.answering.draft import Draft, Drafter, compose
-from rag.answering.priority import move_to_origin
+from rag.answering.draft import Composition, Draft, DraftClaim, Drafter, Told
+from rag.answering.priority import Origins
 from rag.checking.verifier import Verifier
 from rag.index.calibration import Calibration
 from rag.index.library import Library
 from rag.models.embedder import Embedder
 from rag.retrieval.confidence import signals
+from rag.retrieval.evidence import Evidence
 from rag.retrieval.passages import joined
 from rag.retrieval.question import read_question
 from rag.retrieval.retriever import MAX_K, Reranker, retrieve
@@ -31,6 +32,22 @@ WEAK_EVIDENCE = (
 MODEL_DECLINED = "The model found no answer in the passages that were retrieved."
 NEAREST = 3
 """How many documents a refusal names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What an answer begins with, before a word of it is written."""
+
+    answer_id: str
+    question: Question
+    confidence: float
+    snapshot_id: bytes
+    retrieved: tuple[Hit, ...]
+
+
+Listener = Callable[[Found | Told], None]
+"""Hears an answer while it is made: what was found, then each claim once it was checked. What it
+raises ends the answer."""
 
 
 class Answerer:
@@ -67,8 +84,10 @@ class Answerer:
         hits = retrieve(snapshot, self._embedder, question, k, self._reranker)
         return snapshot.manifest.snapshot_id, hits
 
-    def answer(self, question: Question) -> Answer:
+    def answer(self, question: Question, listener: Listener | None = None) -> Answer:
         """Retrieve, draft, check, weigh.
+
+        With a listener a model's claims are told while it writes on, and stand as told.
 
         Raises:
             Invalid: a question that cannot be asked so.
@@ -79,6 +98,7 @@ class Answerer:
         name = question.answerer or self._default
         drafter = self._drafter(name, question.adapter)
         clock = _Clock()
+        answer_id = new_answer_id()
         snapshot = self._library.snapshot(question.datanet)
         hits = retrieve(snapshot, self._embedder, question.text, question.k, self._reranker)
         clock.lap("retrieve")
@@ -89,23 +109,24 @@ class Answerer:
         strong = bool(evidence) and confidence >= calibration.bar
         clock.lap("evidence")
         passages = joined(shown, snapshot.text)
+        if listener is not None:
+            found = Found(
+                answer_id, question, confidence, snapshot.manifest.snapshot_id, tuple(hits)
+            )
+            listener(found)
+        origins = Origins(snapshot, self._verifier.verify, quotes=name == "extractive")
+        telling = _Telling(origins, listener)
         draft, route = Draft(()), BASE
         if strong and name == "extractive":
             draft = drafter.draft(question, passages, evidence)
         elif strong:
-            draft, route = self._router.answer(
-                question.datanet,
-                question.adapter,
-                lambda adapter: drafter.draft(
-                    replace(question, adapter=adapter), passages, evidence
-                ),
-            )
-        draft = move_to_origin(draft, snapshot, self._verifier.verify, quotes=name == "extractive")
+            draft, route = self._drafted(drafter, question, passages, evidence, telling)
+        telling.take_rest(draft)
         clock.lap("draft")
-        text, claims, citations = compose(draft)
+        text, claims, citations = telling.whole(draft)
         reason = None if claims else _why_not(MODEL_DECLINED if strong else WEAK_EVIDENCE, hits)
         return Answer(
-            answer_id=new_answer_id(),
+            answer_id=answer_id,
             question=question,
             text=text if claims else reason or "",
             refusal_reason=reason,
@@ -123,6 +144,25 @@ class Answerer:
             timings_ms=clock.laps,
         )
 
+    def _drafted(
+        self,
+        drafter: Drafter,
+        question: Question,
+        passages: Sequence[Hit],
+        evidence: Sequence[Evidence],
+        telling: _Telling,
+    ) -> tuple[Draft, Route]:
+        """By the adapter that the Datanet wants. What was told cannot be taken back, so that then
+        no other adapter is tried."""
+
+        def draft(adapter: str | None) -> Draft:
+            if telling.taken:
+                raise Unavailable("the model server broke off", "try again shortly")
+            take = telling.take if telling.listener else None
+            return drafter.draft(replace(question, adapter=adapter), passages, evidence, take)
+
+        return self._router.answer(question.datanet, question.adapter, draft)
+
     def _drafter(self, name: str, adapter: str | None) -> Drafter:
         if name not in self._drafters:
             raise Invalid(
@@ -133,6 +173,31 @@ class Answerer:
         if adapter is not None and name == "extractive":
             raise Invalid("the extractive answerer has no adapters", "leave adapter out")
         return self._drafters[name]
+
+
+class _Telling:
+    """An answer's claims on their way from the draft into the text, and to a listener."""
+
+    def __init__(self, origins: Origins, listener: Listener | None) -> None:
+        self._origins = origins
+        self.listener = listener
+        self._composition = Composition()
+        self.taken = 0
+
+    def take(self, claim: DraftClaim) -> None:
+        self.taken += 1
+        for moved in self._origins.move(claim):
+            told = self._composition.add(moved)
+            if self.listener is not None:
+                self.listener(told)
+
+    def take_rest(self, draft: Draft) -> None:
+        """The claims that were not taken while they were written."""
+        for claim in draft.claims[self.taken :]:
+            self.take(claim)
+
+    def whole(self, draft: Draft) -> tuple[str, tuple[Claim, ...], tuple[Citation, ...]]:
+        return self._composition.whole(draft.after)
 
 
 def check_question(question: Question) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -41,50 +41,85 @@ class Draft:
     after: str = ""
 
 
+Take = Callable[[DraftClaim], None]
+"""Is handed each claim as it is complete."""
+
+
 class Drafter(Protocol):
-    """One way to answer from evidence."""
+    """One way to answer from evidence. With ``take``, one that writes hands over each claim while
+    it writes on; its Draft holds them all the same."""
 
     @property
     def definition(self) -> Definition: ...
 
     def draft(
-        self, question: Question, hits: Sequence[Hit], evidence: Sequence[Evidence]
+        self,
+        question: Question,
+        hits: Sequence[Hit],
+        evidence: Sequence[Evidence],
+        take: Take | None = None,
     ) -> Draft: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one claim adds to an answer: its text with all before it and its markers, the Claim, and
+    its Citations, whose weights only the whole decides."""
+
+    text: str
+    claim: Claim
+    citations: tuple[Citation, ...]
 
 
 _ORDER = [Verdict.SUPPORTED, Verdict.CONTRADICTED, Verdict.PARTIAL, Verdict.UNSUPPORTED]
 
 
-def compose(draft: Draft) -> tuple[str, tuple[Claim, ...], tuple[Citation, ...]]:
-    """The answer's text with its numbered markers, its Claims and its Citations with weights."""
-    text = ""
-    claims: list[Claim] = []
-    unweighed: list[Citation] = []
-    for number, draft_claim in enumerate(draft.claims, start=1):
-        before = draft_claim.before if text else draft_claim.before.lstrip()
-        start = len(text) + len(before)
-        claim_id = f"clm_{number}"
+class Composition:
+    """An answer's text with its numbered markers, its Claims and its Citations, claim by claim."""
+
+    def __init__(self) -> None:
+        self._text = ""
+        self._claims: list[Claim] = []
+        self._citations: list[Citation] = []
+
+    def add(self, draft_claim: DraftClaim) -> Told:
+        """Append a claim; returns what it adds."""
+        before = draft_claim.before if self._text else draft_claim.before.lstrip()
+        start = len(self._text) + len(before)
+        claim_id = f"clm_{len(self._claims) + 1}"
         cited = [
             _citation(f"cit_{marker}", claim_id, marker, one)
-            for marker, one in enumerate(draft_claim.cited, start=len(unweighed) + 1)
+            for marker, one in enumerate(draft_claim.cited, start=len(self._citations) + 1)
         ]
-        unweighed.extend(cited)
-        span = Span(start, start + len(draft_claim.text))
         markers = "".join(f"[{citation.marker}]" for citation in cited)
-        text += before + draft_claim.text + _apart(draft_claim.text, markers)
+        text = before + draft_claim.text + _apart(draft_claim.text, markers)
         checks = [one.verification for one in draft_claim.cited]
         best = min(checks, key=lambda v: (_ORDER.index(v.verdict), -v.score), default=None)
-        claims.append(
-            Claim(
-                claim_id,
-                span,
-                draft_claim.text,
-                best.verdict if best else Verdict.UNSUPPORTED,
-                round(best.score, 4) if best else 0.0,
-                tuple(citation.citation_id for citation in cited),
-            )
+        claim = Claim(
+            claim_id,
+            Span(start, start + len(draft_claim.text)),
+            draft_claim.text,
+            best.verdict if best else Verdict.UNSUPPORTED,
+            round(best.score, 4) if best else 0.0,
+            tuple(citation.citation_id for citation in cited),
         )
-    return text + (draft.after if claims else ""), tuple(claims), _weighed(unweighed)
+        self._text += text
+        self._claims.append(claim)
+        self._citations += cited
+        return Told(text, claim, tuple(cited))
+
+    def whole(self, after: str) -> tuple[str, tuple[Claim, ...], tuple[Citation, ...]]:
+        """Text, Claims and Citations with weights; ``after`` ends the text where it has claims."""
+        text = self._text + (after if self._claims else "")
+        return text, tuple(self._claims), _weighed(self._citations)
+
+
+def compose(draft: Draft) -> tuple[str, tuple[Claim, ...], tuple[Citation, ...]]:
+    """The text, Claims and Citations of a whole draft."""
+    composition = Composition()
+    for claim in draft.claims:
+        composition.add(claim)
+    return composition.whole(draft.after)
 
 
 def _apart(claim: str, markers: str) -> str:

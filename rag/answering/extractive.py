@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from footnote.model import Definition, Hit, Question, Verdict
-from rag.answering.draft import Cited, Draft, DraftClaim
+from rag.answering.draft import Cited, Draft, DraftClaim, Take
 from rag.checking.verifier import Verification
 from rag.retrieval.evidence import Evidence
 
@@ -27,7 +27,13 @@ class Extractive:
         }
     )
 
-    def draft(self, question: Question, hits: Sequence[Hit], evidence: Sequence[Evidence]) -> Draft:
+    def draft(
+        self,
+        question: Question,
+        hits: Sequence[Hit],
+        evidence: Sequence[Evidence],
+        take: Take | None = None,
+    ) -> Draft:
         """The best sentence of the best document, then others nearly as good."""
         first_document = hits[0].chunk.document.document_id
         best = next(e for e in evidence if e.hit.chunk.document.document_id == first_document)

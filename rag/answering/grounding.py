@@ -26,7 +26,7 @@ from footnote.model import (
 from rag.answering.alignment import Candidates, Checks, Verifies
 from rag.answering.draft import Cited, Draft, DraftClaim, compose
 from rag.index.lexical import content_terms
-from rag.reading.claims import ReadOutput, read_output
+from rag.reading.claims import ReadClaim, ReadOutput, read_output
 from rag.retrieval.evidence import Evidence, find_evidence
 from rag.retrieval.question import Asked, Wanted
 
@@ -40,30 +40,45 @@ MAX_SOURCE_CODE_POINTS = 100_000
 MAX_CHECKED_CLAIMS = 200
 
 
-def ground(
-    output: ReadOutput,
-    sources: Mapping[int, Hit],
-    evidence: Sequence[Evidence],
-    verifier: Verifies,
-    usage: Usage | None = None,
-    *,
-    most_citations: int = MAX_CITATIONS,
-    most_aligned: int = MAX_ALIGNED,
-    with_denials: bool = False,
-) -> Draft:
-    """The claims of ``output`` with their citations; its numbers name ``sources``. With denials, a
-    claim that names no source cites a sentence that plainly denies it."""
-    candidates = Candidates(evidence)
-    claims: list[DraftClaim] = []
-    left = most_citations
-    for position, claim in enumerate(output.claims):
-        named = [sources[number] for number in claim.numbers[:left]]
-        seek = left > 0 and position < most_aligned
-        others = list(sources.values()) if seek else []
-        cited = _cite(claim.text, named, candidates, others, verifier, with_denials)[:left]
-        left -= len(cited)
-        claims.append(DraftClaim(claim.text, cited, claim.before))
-    return Draft(tuple(claims), usage or Usage(), output.removed, output.after)
+class Grounding:
+    """Holds claims against ``sources``, which their numbers name, one after another. With denials,
+    a claim that names no source cites a sentence that plainly denies it."""
+
+    def __init__(
+        self,
+        sources: Mapping[int, Hit],
+        evidence: Sequence[Evidence],
+        verifier: Verifies,
+        *,
+        most_citations: int = MAX_CITATIONS,
+        most_aligned: int = MAX_ALIGNED,
+        with_denials: bool = False,
+    ) -> None:
+        self._sources = sources
+        self._candidates = Candidates(evidence)
+        self._verifier = verifier
+        self._citations_left = most_citations
+        self._aligned_left = most_aligned
+        self._with_denials = with_denials
+
+    def cite(self, claim: ReadClaim) -> DraftClaim:
+        """The next claim with its citations, as many as are left."""
+        left = self._citations_left
+        named = [self._sources[number] for number in claim.numbers[:left]]
+        seek = left > 0 and self._aligned_left > 0
+        others = list(self._sources.values()) if seek else []
+        cited = _cite(
+            claim.text, named, self._candidates, others, self._verifier, self._with_denials
+        )[:left]
+        self._citations_left -= len(cited)
+        self._aligned_left -= 1
+        return DraftClaim(claim.text, cited, claim.before)
+
+
+def ground(output: ReadOutput, grounding: Grounding, usage: Usage | None = None) -> Draft:
+    """The claims of a whole ``output`` with their citations."""
+    claims = tuple(grounding.cite(claim) for claim in output.claims)
+    return Draft(claims, usage or Usage(), output.removed, output.after)
 
 
 def _cite(
@@ -127,11 +142,11 @@ def check_text(text: str, sources: Sequence[Source], verifier: Verifies) -> Grou
     if len(output.claims) > MAX_CHECKED_CLAIMS:
         raise Invalid("too many sentences", f"check {MAX_CHECKED_CLAIMS} at a time")
     evidence = find_evidence(Asked({}, Wanted.ANYTHING), list(hits.values()))
-    draft = ground(
-        output, hits, evidence, verifier,
-        most_citations=MAX_SOURCES * MAX_CHECKED_CLAIMS, most_aligned=MAX_CHECKED_CLAIMS,
-        with_denials=True,
+    grounding = Grounding(
+        hits, evidence, verifier, most_citations=MAX_SOURCES * MAX_CHECKED_CLAIMS,
+        most_aligned=MAX_CHECKED_CLAIMS, with_denials=True,
     )  # fmt: skip
+    draft = ground(output, grounding)
     return Grounded(*compose(draft), draft.removed_markers)
 
 

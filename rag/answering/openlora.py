@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import closing
 
 from footnote.model import Definition, Hit, Question
 from rag.answering.alignment import CHECKS, CHECKS_PER_SOURCE, Verifies
-from rag.answering.draft import Draft
-from rag.answering.grounding import MAX_ALIGNED, ground
+from rag.answering.draft import Draft, DraftClaim, Take
+from rag.answering.grounding import MAX_ALIGNED, Grounding, ground
 from rag.answering.prompt import NO_ANSWER, write_prompt
-from rag.models.llm import ChatModel
-from rag.reading.claims import read_output
+from rag.models.llm import ChatModel, Streamed
+from rag.reading.claims import ClaimReader, Event, ReadClaim, read_output
 from rag.retrieval.evidence import Evidence
 
 
@@ -34,15 +35,59 @@ class OpenLora:
             }
         )
 
-    def draft(self, question: Question, hits: Sequence[Hit], evidence: Sequence[Evidence]) -> Draft:
+    def draft(
+        self,
+        question: Question,
+        hits: Sequence[Hit],
+        evidence: Sequence[Evidence],
+        take: Take | None = None,
+    ) -> Draft:
         prompt = write_prompt(question.text, hits)
-        reply = self._model.complete(prompt.messages, question.adapter)
-        if _declines(reply.text):
-            return Draft((), reply.usage)
-        output = read_output(reply.text, prompt.sources.keys())
-        return ground(output, prompt.sources, evidence, self._verifier, reply.usage)
+        grounding = Grounding(prompt.sources, evidence, self._verifier)
+        if take is not None:
+            reply = self._model.stream(prompt.messages, question.adapter)
+            return _grounded(reply, prompt.sources.keys(), grounding, take)
+        whole = self._model.complete(prompt.messages, question.adapter)
+        if _declines(whole.text):
+            return Draft((), whole.usage)
+        return ground(read_output(whole.text, prompt.sources.keys()), grounding, whole.usage)
+
+
+def _grounded(reply: Streamed, known: Collection[int], grounding: Grounding, take: Take) -> Draft:
+    """The claims of a reply, each held against its sources and handed over as soon as it ends."""
+    reader = ClaimReader(known)
+    claims: list[DraftClaim] = []
+    after: list[str] = []
+    text = ""
+
+    def read(events: Sequence[Event]) -> None:
+        for event in events:
+            if isinstance(event, ReadClaim):
+                claims.append(grounding.cite(event))
+                after.clear()
+                take(claims[-1])
+            else:
+                after.append(event)
+
+    answers, pending = False, ""
+    with closing(reply):
+        for piece in reply:
+            text += piece
+            pending += piece
+            answers = answers or not NO_ANSWER.startswith(_first_line(text).upper())
+            if answers:
+                read(reader.feed(pending))
+                pending = ""
+    if not answers and _declines(text):
+        return Draft((), reply.usage)
+    read([*reader.feed(pending), *reader.finish()])
+    return Draft(tuple(claims), reply.usage, reader.removed, "".join(after))
 
 
 def _declines(reply: str) -> bool:
-    first = reply.strip().split("\n")[0].strip(" \t.!*_`\"'")
+    first = _first_line(reply)
     return first.upper() == NO_ANSWER or not first
+
+
+def _first_line(reply: str) -> str:
+    return reply.strip().split("\n")[0].strip(" \t.!*_`\"'")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from footnote.model import MAX_CITATIONS, MAX_CITED_CODE_POINTS, Chunk, Hit, Span, Verdict
-from rag.answering.draft import Cited, Draft, DraftClaim
+from rag.answering.draft import Cited, DraftClaim
 from rag.checking.verifier import Verification
 from rag.index.lineage import Origin
 from rag.index.snapshot import Snapshot
@@ -26,27 +26,37 @@ _GAP = 8
 """Code points of white space and bullets between two sentences that are cited as one."""
 
 
-def move_to_origin(draft: Draft, snapshot: Snapshot, verify: Verify, *, quotes: bool) -> Draft:
-    """``draft`` with every citation where its sentences stood first, each place once a claim.
+class Origins:
+    """Moves the citations of one answer, claim by claim, to where their sentences stood first, each
+    place once a claim.
 
-    Where the draft ``quotes``, a claim whose text is its one cited span becomes one of each place
+    Where the answer ``quotes``, a claim whose text is its one cited span becomes one of each place
     it moves to, and no place is quoted twice. Any other claim keeps its text, and of its places
     those that support it stay, or else the best, which earns nothing.
     """
-    claims: list[DraftClaim] = []
-    left = MAX_CITATIONS
-    for claim in draft.claims:
-        places = [list(_places(cited, snapshot)) for cited in claim.cited]
-        if quotes and len(claim.cited) == 1 and _text(claim.cited[0]) == claim.text:
+
+    def __init__(self, snapshot: Snapshot, verify: Verify, *, quotes: bool) -> None:
+        self._snapshot = snapshot
+        self._verify = verify
+        self._quotes = quotes
+        self._quoted: list[list[tuple[str, Span, str]]] = []
+        self._left = MAX_CITATIONS
+
+    def move(self, claim: DraftClaim) -> list[DraftClaim]:
+        """The next claim, or those that take its place."""
+        places = [list(_places(cited, self._snapshot)) for cited in claim.cited]
+        if self._quotes and len(claim.cited) == 1 and _text(claim.cited[0]) == claim.text:
             moved = _quotations(claim, places[0])
-            new = [one for one in moved if not any(_place_of(one) == _place_of(c) for c in claims)]
+            new = [one for one in moved if _place_of(one) not in self._quoted]
         else:
-            new = [replace(claim, cited=_checked(claim, places, verify))]
+            new = [replace(claim, cited=_checked(claim, places, self._verify))]
+        kept = []
         for one in new:
-            if left or not one.cited:
-                claims.append(replace(one, cited=one.cited[:left]))
-                left -= len(claims[-1].cited)
-    return replace(draft, claims=tuple(claims))
+            if self._left or not one.cited:
+                kept.append(replace(one, cited=one.cited[: self._left]))
+                self._left -= len(kept[-1].cited)
+                self._quoted.append(_place_of(kept[-1]))
+        return kept
 
 
 def _quotations(claim: DraftClaim, places: Sequence[Cited]) -> list[DraftClaim]:

@@ -4,8 +4,7 @@ OpenLoRA, LoRAX and vLLM all serve many adapters under one address and choose by
 
 What is retried, twice and with jitter: connections that fail, timeouts, 408, 409, 429 and 5xx. A
 completion changes nothing on the server, so asking again is safe. The timeout bounds all of it
-together. A stream is never resumed: once it has begun, its end is an error; each of its pieces may
-take as long as the timeout.
+together, a stream too. A stream is never resumed: once it has begun, its end is an error.
 """
 
 from __future__ import annotations
@@ -15,10 +14,11 @@ import random
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from queue import Empty, Queue
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from footnote.errors import Broken, Invalid, NotFound, Unavailable
@@ -26,7 +26,8 @@ from footnote.model import Usage
 from rag.models.breaker import CircuitBreaker
 
 if TYPE_CHECKING:
-    from openai import OpenAI
+    from openai import OpenAI, Stream
+    from openai.types.chat import ChatCompletionChunk
 
 Messages = Sequence[tuple[str, str]]
 """Role and content."""
@@ -66,6 +67,10 @@ class ChatModel(Protocol):
     def complete(self, messages: Messages, adapter: str | None) -> Completion:
         """The model's reply. Where its length was reached only whole sentences are left of it."""
 
+    def stream(self, messages: Messages, adapter: str | None) -> Streamed:
+        """The same while it is written, in pieces that end where a sentence does; closing it early
+        ends it on the server."""
+
 
 def check_adapter(name: str) -> str:
     """``name``, if it is safe to send: servers join it into paths, and some fetch what has a
@@ -79,11 +84,14 @@ def check_adapter(name: str) -> str:
 class Streamed:
     """A reply as it comes: iterate once for its pieces; ``usage`` is there when they ended."""
 
-    pieces: Iterator[str]
+    pieces: Generator[str]
     usage: Usage = field(default_factory=Usage)
 
     def __iter__(self) -> Iterator[str]:
         return self.pieces
+
+    def close(self) -> None:
+        self.pieces.close()
 
 
 class OpenAIChatModel:
@@ -96,6 +104,7 @@ class OpenAIChatModel:
         *,
         api_key: str | None,
         timeout_seconds: float,
+        at_once: int = 16,
         breaker: CircuitBreaker | None = None,
     ) -> None:
         self._base = base
@@ -105,6 +114,12 @@ class OpenAIChatModel:
         self._timeout = timeout_seconds
         self._breaker = breaker or CircuitBreaker("the model server")
         self._opened: OpenAI | None = None
+        self._turns = threading.BoundedSemaphore(at_once)
+
+    @property
+    def address(self) -> str:
+        """Where the server is reached."""
+        return self._base_url
 
     @property
     def base(self) -> str:
@@ -125,27 +140,35 @@ class OpenAIChatModel:
             return Completion(text, _usage(reply.usage))
 
     def stream(self, messages: Messages, adapter: str | None) -> Streamed:
-        """The reply while it is written; leaving it early ends it on the server."""
-        streamed = Streamed(iter(()))
+        streamed = Streamed(_nothing())
         streamed.pieces = self._pieces(messages, self._name(adapter), streamed)
         return streamed
 
-    def _pieces(self, messages: Messages, name: str, streamed: Streamed) -> Iterator[str]:
-        finished = False
+    def _pieces(self, messages: Messages, name: str, streamed: Streamed) -> Generator[str]:
+        held, told, finish = "", False, None
+        deadline = time.monotonic() + self._timeout
         with self._asking():
-            with self._client.chat.completions.create(
-                model=name, messages=_written(messages), temperature=0.0, stream=True,
-                stream_options={"include_usage": True},
-            ) as events:  # fmt: skip
-                for event in events:
-                    if event.usage is not None:
-                        streamed.usage = _usage(event.usage)
-                    for choice in event.choices:
-                        if choice.delta.content:
-                            yield choice.delta.content
-                        finished = finished or choice.finish_reason is not None
-            if not finished:
+            events = self._within(
+                lambda client: client.chat.completions.create(
+                    model=name, messages=_written(messages), temperature=0.0, stream=True,
+                    stream_options={"include_usage": True},
+                )
+            )  # fmt: skip
+            for event in _until(deadline, events):
+                if event.usage is not None:
+                    streamed.usage = _usage(event.usage)
+                for choice in event.choices:
+                    held += _text(choice.delta.content)
+                    finish = choice.finish_reason or finish
+                if end := _last_end(held):
+                    yield held[:end]
+                    held, told = held[end:], True
+            if finish is None:
                 raise Unavailable("the model server broke off", "try again shortly")
+            if finish != "length":
+                yield held
+            elif not told:
+                raise _cut_off()
 
     def score(self, prompt: str, completion: str, adapter: str | None = None) -> float:
         """The log-probability of ``completion`` after ``prompt``, in nats, summed over its tokens.
@@ -231,8 +254,13 @@ class OpenAIChatModel:
 
     @contextmanager
     def _asking(self) -> Iterator[None]:
-        with self._breaker.call(), _translated():
-            yield
+        if not self._turns.acquire(timeout=self._timeout):
+            raise Unavailable("the model server has too much to do", "try again shortly")
+        try:
+            with self._breaker.call(), _translated():
+                yield
+        finally:
+            self._turns.release()
 
 
 def _by(deadline: float, ask: Callable[[OpenAI], Reply], client: OpenAI) -> Reply:
@@ -248,6 +276,42 @@ def _by(deadline: float, ask: Callable[[OpenAI], Reply], client: OpenAI) -> Repl
 
     threading.Thread(target=work, name="ask the model", daemon=True).start()
     return replied.result(max(0.0, deadline - time.monotonic()))
+
+
+def _until(deadline: float, events: Stream[ChatCompletionChunk]) -> Iterator[ChatCompletionChunk]:
+    """What comes of a stream before the deadline; Unavailable then. Left early, it is closed when
+    its next event comes."""
+    arrived: Queue[ChatCompletionChunk | BaseException | None] = Queue()
+    left = threading.Event()
+
+    def work() -> None:
+        try:
+            with events:
+                for event in events:
+                    if left.is_set():
+                        return
+                    arrived.put(event)
+            arrived.put(None)
+        except BaseException as error:
+            arrived.put(error)
+
+    threading.Thread(target=work, name="hear the model", daemon=True).start()
+    try:
+        while True:
+            event = arrived.get(timeout=max(0.0, deadline - time.monotonic()))
+            if event is None:
+                return
+            if isinstance(event, BaseException):
+                raise event
+            yield event
+    except Empty:
+        raise Unavailable("the model server takes too long", "try again shortly") from None
+    finally:
+        left.set()
+
+
+def _nothing() -> Generator[str]:
+    yield from ()
 
 
 def _pause(error: Exception, attempt: int) -> float:
@@ -295,19 +359,32 @@ def _written(messages: Messages) -> Any:
 
 def _whole(choice: Any) -> str:
     """The text of a reply, without a sentence that its length cut off."""
-    text = choice.message.content or ""
-    if not isinstance(text, str):
-        raise TypeError("the reply's content is no text")
-    text.encode()  # half a character is none
+    text = _text(choice.message.content)
     if choice.finish_reason != "length":
         return text
-    ends = [found.end() for found in _SENTENCE.finditer(text)]
-    if not ends or not text[: ends[-1]].strip():
-        raise Broken(
-            "the model's reply was cut off in its first sentence",
-            "let the model server give longer replies",
-        )
-    return text[: ends[-1]]
+    end = _last_end(text)
+    if not text[:end].strip():
+        raise _cut_off()
+    return text[:end]
+
+
+def _text(content: Any) -> str:
+    if not isinstance(content, str | None):
+        raise TypeError("the reply's content is no text")
+    (content or "").encode()  # half a character is none
+    return content or ""
+
+
+def _last_end(text: str) -> int:
+    """Behind the last sentence of ``text`` that surely ended; 0 without one."""
+    return max((found.end() for found in _SENTENCE.finditer(text)), default=0)
+
+
+def _cut_off() -> Broken:
+    return Broken(
+        "the model's reply was cut off in its first sentence",
+        "let the model server give longer replies",
+    )
 
 
 def _ends(starts: Sequence[int], end: int) -> list[int]:

@@ -105,17 +105,17 @@ class Scene:
                     **more}  # fmt: skip
             return f"data: {json.dumps(body)}\n\n"
 
-        for piece in ("Hi", ", ", "you."):
+        for piece in ("Hi", ". ", "It is", " 1.5 ", "m. Really"):
             yield event({"content": piece})
         try:
-            while name == "endless":
-                yield event({"content": "on "})
+            while name in ("endless", "long"):
+                yield event({"content": "on " if name == "long" else "On. "})
                 await asyncio.sleep(0.01)
         finally:
             self.left.set()
         if name == "cut":
             return
-        yield event({}, "stop")
+        yield event({}, "length" if name == "short" else "stop")
         usage = {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": name,
                  "choices": [], "usage": COUNTED}  # fmt: skip
         yield f"data: {json.dumps(usage)}\n\ndata: [DONE]\n\n"
@@ -202,22 +202,43 @@ def test_the_base_is_no_adapter_and_an_adapters_name_no_path(model: OpenAIChatMo
         model.complete(ASKED, "somebody/something")
 
 
-def test_a_stream_gives_pieces_as_they_come_and_then_its_tokens(model: OpenAIChatModel) -> None:
+def test_a_stream_gives_sentences_as_they_end_and_then_its_tokens(model: OpenAIChatModel) -> None:
     streamed = model.stream(ASKED, None)
-    assert list(streamed) == ["Hi", ", ", "you."]
+    assert list(streamed) == ["Hi.", " It is 1.5 m.", " Really"]
     assert streamed.usage == Usage(7, 3)
+    cut_off = model.stream(ASKED, "short")
+    assert list(cut_off) == ["Hi.", " It is 1.5 m."], "a sentence that was cut off is none"
+    assert cut_off.usage == Usage(7, 3)
 
 
 def test_a_stream_that_breaks_off_is_an_error_and_not_an_answer(model: OpenAIChatModel) -> None:
     read: list[str] = []
     with pytest.raises(Unavailable, match="broke off"):
         read.extend(piece for piece in model.stream(ASKED, "cut"))
-    assert read == ["Hi", ", ", "you."]
+    assert read == ["Hi.", " It is 1.5 m."]
+
+
+def test_the_timeout_bounds_a_stream_as_a_whole(model: OpenAIChatModel, scene: Scene) -> None:
+    began = time.monotonic()
+    with pytest.raises(Unavailable, match="takes too long"):
+        list(model.stream(ASKED, "long"))
+    assert time.monotonic() - began < 3
+    assert scene.left.wait(5)
+
+
+def test_no_more_than_so_many_ask_the_model_at_once(scene: Scene, model: OpenAIChatModel) -> None:
+    narrow = OpenAIChatModel(model.address, "plain", api_key=None, timeout_seconds=0.5, at_once=1)
+    first = iter(narrow.stream(ASKED, "endless"))
+    next(first)
+    with pytest.raises(Unavailable, match="too much to do"):
+        narrow.complete(ASKED, None)
+    first.close()  # type: ignore[attr-defined]
+    assert narrow.complete(ASKED, None).text == "Hi."
 
 
 def test_leaving_a_stream_ends_it_on_the_server(model: OpenAIChatModel, scene: Scene) -> None:
     streamed = iter(model.stream(ASKED, "endless"))
-    assert next(streamed) == "Hi"
+    assert next(streamed) == "Hi."
     streamed.close()  # type: ignore[attr-defined]
     assert scene.left.wait(5)
 

@@ -9,11 +9,11 @@ import pytest
 from footnote.model import Hit, Question, Usage, Verdict
 from rag.answering.alignment import CHECKS, Candidates
 from rag.answering.draft import Draft
-from rag.answering.grounding import ground
+from rag.answering.grounding import Grounding, ground
 from rag.answering.openlora import OpenLora
 from rag.checking.verifier import Verification
 from rag.index.lexical import content_terms, terms
-from rag.models.llm import Completion
+from rag.models.llm import Completion, Streamed
 from rag.reading.claims import read_output
 from rag.retrieval.evidence import Evidence
 from rag.text.sentences import sentences
@@ -49,6 +49,9 @@ class Says:
 
     def complete(self, messages: Sequence[tuple[str, str]], adapter: str | None) -> Completion:
         return Completion(self._reply, Usage())
+
+    def stream(self, messages: Sequence[tuple[str, str]], adapter: str | None) -> Streamed:
+        return Streamed(piece for piece in (self._reply,))
 
 
 def evidence(hits: Sequence[Hit]) -> list[Evidence]:
@@ -209,8 +212,7 @@ def test_an_unmarked_claim_cites_the_sentence_that_plainly_denies_it_where_that_
 ) -> None:
     hits = {1: HITS[0]}
     output = read_output("The bell was cast in 1872.", hits.keys())
-    (claim,) = ground(
-        output, hits, evidence(HITS[:1]), Denies(score), with_denials=bool(asked)
-    ).claims
+    grounding = Grounding(hits, evidence(HITS[:1]), Denies(score), with_denials=bool(asked))
+    (claim,) = ground(output, grounding).claims
     assert len(claim.cited) == shown
     assert all(one.verification.verdict is Verdict.CONTRADICTED for one in claim.cited)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import pytest
@@ -15,14 +15,16 @@ from rag.answerer import (
     MODEL_DECLINED,
     WEAK_EVIDENCE,
     Answerer,
+    Found,
 )
+from rag.answering.draft import Told
 from rag.answering.extractive import Extractive
 from rag.answering.openlora import OpenLora
 from rag.checking.verifier import Verifier
 from rag.index.calibration import Calibration
 from rag.index.library import Library
 from rag.models.embedder import SentenceTransformerEmbedder
-from rag.models.llm import Completion, check_adapter
+from rag.models.llm import Completion, Streamed, check_adapter
 from tests.corpus import fields, indexer, write_lines
 
 QUOKKA = (
@@ -40,6 +42,8 @@ class Scripted:
     def __init__(self, *replies: str | Exception) -> None:
         self.replies = list(replies)
         self.asked: list[tuple[str, str | None]] = []
+        self.written = 0
+        self.closed = False
 
     def complete(self, messages: Sequence[tuple[str, str]], adapter: str | None) -> Completion:
         self.asked.append((messages[-1][1], adapter))
@@ -47,6 +51,20 @@ class Scripted:
         if isinstance(reply, Exception):
             raise reply
         return Completion(reply, Usage(120, 7))
+
+    def stream(self, messages: Sequence[tuple[str, str]], adapter: str | None) -> Streamed:
+        streamed = Streamed(self._pieces(messages, adapter))
+        streamed.usage = Usage(120, 7)
+        return streamed
+
+    def _pieces(self, messages: Sequence[tuple[str, str]], adapter: str | None) -> Generator[str]:
+        whole = self.complete(messages, adapter).text
+        try:
+            for start in range(0, len(whole), 5):
+                yield whole[start : start + 5]
+                self.written = start + 5
+        finally:
+            self.closed = True
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +209,68 @@ def test_a_model_that_declines_gives_a_refusal(
     check(answer, library)
     assert (answer.refusal_reason or "").startswith(MODEL_DECLINED)
     assert answer.usage == Usage(120, 7)
+
+
+REPLIES = [
+    "The quokka eats leaves at night [1]. The quokka eats camels at noon [1]. Who knows more?",
+    "# The quokka\n\n- Leaves are eaten by the quokka.\n- About 10,000 quokkas live there [1].\n",
+    "NO ANSWER is what a camel says. The camel stores fat in its hump [2].",
+    "NO ANSWER\nThe quokka eats leaves at night [1].",
+    "No answer.",
+    "  Leaves",
+    "# Heading",
+    "",
+]
+
+
+@pytest.mark.parametrize("reply", REPLIES)
+def test_an_answer_that_is_heard_while_it_is_made_is_the_one_that_is_not(
+    library: Library, embedder: SentenceTransformerEmbedder, reply: str
+) -> None:
+    question = Question("tales", "What does the quokka eat?", answerer="openlora")
+    quiet = answerer(library, embedder, Scripted(reply)).answer(question)
+    heard: list[Found | Told] = []
+    told = answerer(library, embedder, Scripted(reply)).answer(question, heard.append)
+    check(told, library)
+    assert (told.text, told.claims, told.citations) == (quiet.text, quiet.claims, quiet.citations)
+    assert (told.usage, told.removed_markers) == (quiet.usage, quiet.removed_markers)
+    found, *parts = heard
+    assert isinstance(found, Found)
+    assert (found.answer_id, found.retrieved) == (told.answer_id, told.retrieved)
+    assert all(isinstance(part, Told) for part in parts)
+    texts = "".join(part.text for part in parts if isinstance(part, Told))
+    assert told.refused or told.text.startswith(texts)
+    assert tuple(part.claim for part in parts if isinstance(part, Told)) == told.claims
+
+
+def test_a_claim_is_told_while_the_model_writes_on(
+    library: Library, embedder: SentenceTransformerEmbedder
+) -> None:
+    model = Scripted("The quokka eats leaves at night [1]. " * 20)
+    written: list[int] = []
+    answerer(library, embedder, model).answer(
+        Question("tales", "What does the quokka eat?", answerer="openlora"),
+        lambda part: written.append(model.written),
+    )
+    assert written[0] == 0
+    assert written[1] < 60
+
+
+def test_a_listener_that_leaves_ends_the_model(
+    library: Library, embedder: SentenceTransformerEmbedder
+) -> None:
+    model = Scripted("The quokka eats leaves at night [1]. " * 20)
+
+    def leave(part: Found | Told) -> None:
+        if isinstance(part, Told):
+            raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        answerer(library, embedder, model).answer(
+            Question("tales", "What does the quokka eat?", answerer="openlora"), leave
+        )
+    assert model.closed
+    assert model.written < 60
 
 
 def test_no_model_is_asked_where_the_evidence_is_weak(

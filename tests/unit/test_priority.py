@@ -8,7 +8,7 @@ from typing import cast
 
 from footnote.model import Chunk, Document, Span, Verdict
 from rag.answering.draft import Cited, Draft, DraftClaim, compose
-from rag.answering.priority import Verify, move_to_origin
+from rag.answering.priority import Origins, Verify
 from rag.checking.verifier import Verification
 from rag.index.documents import chunk_of
 from rag.index.lineage import Origin
@@ -67,8 +67,8 @@ def moved(
     quotes: bool = True,
 ) -> list[DraftClaim]:
     stored = cast(Snapshot, STORED)
-    found = move_to_origin(Draft(claims), stored, verify, quotes=quotes)
-    return list(found.claims)
+    origins = Origins(stored, verify, quotes=quotes)
+    return [one for claim in claims for one in origins.move(claim)]
 
 
 def places(claim: DraftClaim) -> list[tuple[str, str]]:
@@ -151,9 +151,8 @@ def test_citations_of_one_claim_that_move_to_one_place_become_one() -> None:
 
 
 def test_an_answer_without_near_duplicates_is_as_it_was() -> None:
-    draft = Draft((quote("I add something of my own."), DraftClaim("Nothing cited.", ())))
-    stored = cast(Snapshot, STORED)
-    assert move_to_origin(draft, stored, lambda *_: PARTIAL, quotes=True) == draft
+    claims = [quote("I add something of my own."), DraftClaim("Nothing cited.", ())]
+    assert moved(*claims, verify=lambda *_: PARTIAL) == claims
 
 
 def test_what_a_model_wrote_keeps_its_words_while_its_citation_moves() -> None:

@@ -12,11 +12,14 @@ from fastapi.responses import HTMLResponse
 from fastapi_offline import FastAPIOffline
 
 from api import problems
+from api.access import Door, is_loopback
 from api.bodies import StrictJsonBodies
 from api.idempotency import InFlight
-from api.mcp import build_mcp
+from api.limits import Limits
+from api.mcp import build_mcp, guarded
 from api.routes import answers, chat, datanets, health, rewards, search, verify
 from api.services import Services
+from api.turns import Turns
 from footnote.errors import Misconfigured
 from footnote.settings import Settings
 from rag.adapters.admin import admin_of
@@ -55,6 +58,7 @@ def build_answerer(settings: Settings, library: Library, embedder: Embedder) -> 
             settings.openlora_model,
             api_key=key_file.read_text().strip() if key_file else None,
             timeout_seconds=settings.openlora_timeout_seconds,
+            at_once=settings.openlora_at_once,
         )
         drafters["openlora"] = OpenLora(model, verifier)
     reranker = (
@@ -112,12 +116,15 @@ def build_services(settings: Settings, embedder: Embedder | None = None) -> Serv
         recorder=build_recorder(settings, journal),
         wake_ups=wake_ups(settings.redis_url, f"{socket.gethostname()}-{os.getpid()}-api"),
         in_flight=InFlight(settings.request_deadline_seconds),
+        turns=Turns(settings.answers_at_once),
     )
 
 
 def build_app(services: Services, host: str = "127.0.0.1") -> FastAPI:
-    """The application over ``services``, to be reached at ``host``: agents are refused under any
-    other name where that is this machine alone, since a page in a browser could pose as one."""
+    """The application over ``services``, to be reached at ``host``."""
+    door = Door(
+        services.settings, services.journal, Limits(services.settings.redis_url), is_loopback(host)
+    )
     tools = build_mcp(services)
     agents = tools.streamable_http_app(json_response=True, stateless_http=True, host=host)
 
@@ -125,6 +132,7 @@ def build_app(services: Services, host: str = "127.0.0.1") -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with tools.session_manager.run():
             yield
+        await door.limits.close()
 
     # The documentation page comes from here, not from a third party's host.
     app = FastAPIOffline(
@@ -134,8 +142,9 @@ def build_app(services: Services, host: str = "127.0.0.1") -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    app.router.routes.extend(agents.routes)
+    app.router.routes.extend(guarded(agents.routes))
     app.state.services = services
+    app.state.door = door
     problems.install(app)
     app.add_middleware(StrictJsonBodies)
     for module in (answers, search, chat, verify, datanets, rewards, health):

@@ -6,7 +6,7 @@ Nothing of a request, no path and no SQL is ever echoed.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -15,16 +15,20 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from api.responses import json_bytes
-from footnote.errors import Broken, Busy, FootnoteError, Unavailable
+from footnote.errors import Broken, Busy, FootnoteError, TooMany, Unavailable
+from rewards.journal.records import QuotaSpent
 
 log = logging.getLogger(__name__)
 
 TYPE = "urn:footnote:problem:"
 MEDIA_TYPE = "application/problem+json"
 
+_BROKEN = "Something is broken here; the log says what."
 _TITLES = {
-    400: "Bad request", 404: "Not found", 405: "Method not allowed", 409: "Conflict",
+    400: "Bad request", 401: "No key", 403: "Forbidden", 404: "Not found",
+    405: "Method not allowed", 409: "Conflict",
     413: "Body too large", 415: "Unsupported media type", 422: "Invalid request",
+    429: "Too many requests",
     500: "Something is broken", 503: "Unavailable", 507: "Storage full",
 }  # fmt: skip
 
@@ -37,28 +41,47 @@ def problem(
     errors: list[dict[str, str]] | None = None,
 ) -> Response:
     """One problem document."""
-    body: dict[str, Any] = {
+    body = _body(status, code, detail)
+    if errors:
+        body["errors"] = errors
+    return Response(json_bytes(body), status, headers, MEDIA_TYPE)
+
+
+def problem_body(error: Exception) -> dict[str, Any]:
+    """The document of any error, for a response that has begun already; logs what it should."""
+    if not isinstance(error, FootnoteError):
+        log.error("unforeseen error", exc_info=error)
+        return _body(500, "broken", _BROKEN)
+    if isinstance(error, Broken):
+        log.error("%s: %s", error.what, error.what_to_do, exc_info=error)
+    return _body(error.status, error.code, f"{error.what}: {error.what_to_do}")
+
+
+def _body(status: int, code: str, detail: str) -> dict[str, Any]:
+    return {
         "type": TYPE + code,
         "title": _TITLES.get(status, "Error"),
         "status": status,
         "detail": detail,
         "message": detail,  # where OpenAI's clients look for it
     }
-    if errors:
-        body["errors"] = errors
-    return Response(json_bytes(body), status, headers, MEDIA_TYPE)
 
 
 def problem_of(error: FootnoteError) -> Response:
     """The problem that one of our errors is."""
-    headers = None
-    if isinstance(error, Busy):
-        headers = {"Retry-After": str(error.retry_after_seconds)}
-    elif isinstance(error, Unavailable):
-        headers = {"Retry-After": "5"}
     if isinstance(error, Broken):
         log.error("%s: %s", error.what, error.what_to_do, exc_info=error)
+    headers = dict(_headers(error))
     return problem(error.status, error.code, f"{error.what}: {error.what_to_do}", headers)
+
+
+def _headers(error: FootnoteError) -> Iterator[tuple[str, str]]:
+    if isinstance(error, Busy | TooMany | QuotaSpent):
+        yield "Retry-After", str(error.retry_after_seconds)
+    elif isinstance(error, Unavailable):
+        yield "Retry-After", "5"
+    if error.status == 401:
+        yield "WWW-Authenticate", 'Bearer realm="footnote"'
 
 
 def install(app: FastAPI) -> None:
@@ -93,7 +116,7 @@ def install(app: FastAPI) -> None:
 
     async def unforeseen(request: Request, error: Exception) -> Response:
         log.exception("unforeseen error", exc_info=error)
-        return problem(500, "broken", "Something is broken here; the log says what.")
+        return problem(500, "broken", _BROKEN)
 
     app.add_exception_handler(FootnoteError, ours)
     app.add_exception_handler(RequestValidationError, invalid)

@@ -31,7 +31,7 @@ class AnswerRequest(_Strict):
     answerer: Literal["extractive", "openlora"] | None = Field(
         None, description="Which way to answer; the server's default if absent."
     )
-    stream: Literal[False] = Field(False, description="Streaming is not offered yet.")
+    stream: bool = Field(False, description="Tell the answer as events while it is made.")
 
     model_config = ConfigDict(
         extra="forbid",

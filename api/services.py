@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api.idempotency import InFlight
+from api.turns import Turns
 from footnote.settings import Settings
 from rag.answerer import Answerer
 from rag.index.library import Library
@@ -25,9 +26,10 @@ class Services:
     recorder: Recorder
     wake_ups: WakeUps
     in_flight: InFlight
+    turns: Turns
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
 

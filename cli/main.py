@@ -24,6 +24,7 @@ _COMMANDS = {
     "ask": ("cli.ask", "ask", "Ask a Datanet a question."),
     "serve": ("api.commands", "serve", "Serve questions and answers over HTTP."),
     "mcp": ("api.commands", "mcp", "Offer the tools to an agent, over stdio."),
+    "keys": ("api.key_commands", "keys", "Make, list and revoke API keys."),
     "openlora": ("openlora.commands", "openlora", "Serve a base model and its adapters."),
     "key": ("rewards.commands.setup", "key", "Make encrypted keystore files."),
     "deploy": ("rewards.commands.setup", "deploy", "Deploy registry and reward pool."),

@@ -4,7 +4,10 @@
     ├── Refused              change the request                4xx   exit 65
     │   ├── Invalid          its form is wrong                 422   exit 65
     │   ├── NotFound         name something that exists        404   exit 66
-    │   └── Conflict         it contradicts what is stored     409   exit 65
+    │   ├── Conflict         it contradicts what is stored     409   exit 65
+    │   ├── NoKey            show an API key that is valid     401   exit 77
+    │   ├── Forbidden        the key does not allow it         403   exit 77
+    │   └── TooMany          ask less often                    429   exit 75
     ├── Unavailable          try again                         503   exit 69
     │   ├── Busy             somebody else is at it            409   exit 75
     │   └── StorageFull      free some space                   507   exit 74
@@ -65,6 +68,36 @@ class Conflict(Refused):
 
     status = 409
     default_code = "conflict"
+
+
+class NoKey(Refused):
+    """The request shows no API key, or none that is valid."""
+
+    status = 401
+    exit_code = 77
+    default_code = "no-key"
+
+
+class Forbidden(Refused):
+    """The key that was shown does not allow this."""
+
+    status = 403
+    exit_code = 77
+    default_code = "forbidden"
+
+
+class TooMany(Refused):
+    """Too many requests in too short a time."""
+
+    status = 429
+    exit_code = 75
+    default_code = "too-many-requests"
+
+    def __init__(
+        self, what: str, what_to_do: str, *, code: str | None = None, retry_after_seconds: int = 1
+    ) -> None:
+        super().__init__(what, what_to_do, code=code)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class Unavailable(FootnoteError):

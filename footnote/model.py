@@ -138,14 +138,23 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """One earlier message of a conversation; ``role`` is user or assistant."""
+
+    role: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
-    """Text, Datanet, and how to answer it."""
+    """Text, Datanet, and how to answer it. ``turns`` came before it, oldest first."""
 
     datanet: str
     text: str
     k: int = 8
     answerer: str | None = None
     adapter: str | None = None
+    turns: tuple[Turn, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

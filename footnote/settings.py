@@ -100,6 +100,23 @@ class Settings(BaseSettings):
         None, description="HOME/adapters as that server sees it, where it runs elsewhere."
     )
     openlora_timeout_seconds: Seconds = Field(60.0, description="The longest wait for a model.")
+    openlora_at_once: int = Field(
+        16, ge=1, description="How many questions one process puts to that server at a time."
+    )
+    answers_at_once: int = Field(
+        32, ge=1, description="How many answers one process makes at a time; others wait."
+    )
+    anonymous: str = Field(
+        "loopback",
+        description="Who may ask without an API key: loopback is everybody on this machine while "
+        "no key exists, no is nobody, all is everybody; or names of Datanets, with commas between.",
+    )
+    questions_per_minute_address: int = Field(
+        60, ge=1, description="Questions a minute from one address without a key."
+    )
+    questions_per_minute_key: int = Field(
+        600, ge=1, description="Questions a minute with one key that has no limit of its own."
+    )
     request_deadline_seconds: Seconds = Field(
         120.0, description="After this an unfinished request gives up its Idempotency-Key."
     )

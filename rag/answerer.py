@@ -100,6 +100,9 @@ class Answerer:
         clock = _Clock()
         answer_id = new_answer_id()
         snapshot = self._library.snapshot(question.datanet)
+        if question.turns:
+            question = replace(question, text=drafter.restated(question))
+            clock.lap("restate")
         hits = retrieve(snapshot, self._embedder, question.text, question.k, self._reranker)
         clock.lap("retrieve")
         asked = read_question(question.text, snapshot.lexical.rarity)

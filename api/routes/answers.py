@@ -1,4 +1,4 @@
-"""Questions in, answers out."""
+"""Questions in, answers out: whole, or told while they are made."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from fastapi import APIRouter, Header
 from fastapi.responses import Response
 
 from api import schemas
+from api.access import Asking
 from api.asking import answered
+from api.events import EventWriter
 from api.responses import json_response
 from api.services import Provided
+from api.streaming import Telling, streamed
 from footnote.model import Question
 from rewards.record import with_live_status
 
@@ -20,26 +23,40 @@ router = APIRouter(prefix="/v1", tags=["answers"], responses=schemas.PROBLEMS)
 @router.post(
     "/answers",
     response_model=schemas.Answer,
-    responses={409: {"model": schemas.Problem, "description": "Still being answered."}},
+    responses={
+        200: {"content": {"text/event-stream": {}}, "description": "Whole, or as events."},
+        409: {"model": schemas.Problem, "description": "Still being answered."},
+    },
 )
-def ask(
+async def ask(
     request: schemas.AnswerRequest,
     services: Provided,
+    caller: Asking,
     idempotency_key: Annotated[
         str | None, Header(description="The same key and body give the same answer, once.")
     ] = None,
 ) -> Response:
     """Answer a question from one Datanet, with citations and a receipt.
 
-    The answer and its receipt are durable before the response begins.
+    The answer and its receipt are durable before a whole response begins, and before
+    `answer.completed` with `stream`. Whoever leaves a stream before owes nothing.
     """
     question = Question(
         request.datanet, request.question, request.k, request.answerer, request.adapter
     )
-    return json_response(answered(services, question, idempotency_key, request.model_dump()))
+    body = request.model_dump()
+
+    def make(telling: Telling | None = None) -> dict[str, object]:
+        return answered(services, caller, question, idempotency_key, body, telling)
+
+    if request.stream:
+        return await streamed(services.turns, make, EventWriter())
+    return json_response(await services.turns.take(make))
 
 
 @router.get("/answers/{answer_id}", response_model=schemas.Answer)
-def answer(answer_id: str, services: Provided) -> Response:
+def answer(answer_id: str, services: Provided, caller: Asking) -> Response:
     """A stored answer; the status of its rewards is read live."""
-    return json_response(with_live_status(services.journal, services.journal.answer(answer_id)))
+    found = services.journal.answer(answer_id, caller.asker.tenant)
+    caller.check(found["datanet"])
+    return json_response(with_live_status(services.journal, found))

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
 from api import schemas
+from api.access import Asking
 from api.asking import answered
-from api.chat import chunks, completion
-from api.responses import json_bytes, json_response
+from api.chat import ChunkWriter, completion
+from api.responses import json_response
 from api.services import Provided
+from api.streaming import Telling, streamed
 from footnote.errors import Broken, Invalid
-from footnote.model import Question
+from footnote.model import Question, Turn
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"], responses=schemas.PROBLEMS)
 
@@ -29,9 +30,10 @@ router = APIRouter(prefix="/v1", tags=["OpenAI"], responses=schemas.PROBLEMS)
         409: {"model": schemas.Problem, "description": "Still being answered."},
     },
 )
-def chat(
+async def chat(
     request: schemas.ChatRequest,
     services: Provided,
+    caller: Asking,
     http: Request,
     idempotency_key: Annotated[
         str | None, Header(description="The same key and body give the same answer, once.")
@@ -39,47 +41,54 @@ def chat(
 ) -> Response:
     """Answer the last message of a user, with citations as annotations.
 
-    `model` is a Datanet, or `datanet:adapter`. Earlier messages and sampling settings are accepted
-    and do nothing. A stream begins when the answer and its receipt are durable.
+    `model` is a Datanet, or `datanet:adapter`. Where a language model answers, the messages before
+    the last one say what it refers to. Settings of sampling are accepted and do nothing. The last
+    chunk of a stream comes when the answer and its receipt are durable.
     """
     datanet, _, adapter = request.model.partition(":")
+    text, turns = _conversation(request)
     question = Question(
-        datanet, _last_question(request), answerer="openlora" if adapter else None,
-        adapter=adapter or None,
+        datanet, text, answerer="openlora" if adapter else None, adapter=adapter or None,
+        turns=turns,
     )  # fmt: skip
-    answer = answered(services, question, idempotency_key, request.model_dump())
+    body = request.model_dump()
     home = str(http.base_url)
+
+    def make(telling: Telling | None = None) -> dict[str, Any]:
+        return answered(services, caller, question, idempotency_key, body, telling)
+
     if not request.stream:
+        answer = await services.turns.take(make)
         return json_response(completion(answer, request.model, home))
     options = request.stream_options
     with_usage = options is not None and options.include_usage
-    events = chunks(answer, request.model, home, with_usage=with_usage)
-    return StreamingResponse(_sent(events), media_type="text/event-stream")
+    writer = ChunkWriter(request.model, home, with_usage=with_usage)
+    return await streamed(services.turns, make, writer)
 
 
-def _sent(events: Iterator[dict[str, object]]) -> Iterator[bytes]:
-    for event in events:
-        yield b"data: " + json_bytes(event) + b"\n\n"
-    yield b"data: [DONE]\n\n"
+def _conversation(request: schemas.ChatRequest) -> tuple[str, tuple[Turn, ...]]:
+    """The text of the last message of a user, and what was said before it."""
+    last = max((at for at, one in enumerate(request.messages) if one.role == "user"), default=None)
+    if last is None:
+        raise Invalid("no message of a user", "send the question as one", code="empty-question")
+    earlier = [one for one in request.messages[:last] if one.role in ("user", "assistant")]
+    turns = tuple(Turn(one.role, text) for one in earlier if (text := _text(one)))
+    return _text(request.messages[last]), turns
 
 
-def _last_question(request: schemas.ChatRequest) -> str:
-    """The text of the last message of a user."""
-    for message in reversed(request.messages):
-        if message.role == "user":
-            if isinstance(message.content, str):
-                return message.content
-            if message.content and all(part.type == "text" for part in message.content):
-                return "\n".join(part.text or "" for part in message.content)
-            raise Invalid("a message that is no text", "send text alone", code="not-text")
-    raise Invalid("no message of a user", "send the question as one", code="empty-question")
+def _text(message: schemas.ChatMessage) -> str:
+    if message.content is None or isinstance(message.content, str):
+        return message.content or ""
+    if all(part.type == "text" for part in message.content):
+        return "\n".join(part.text or "" for part in message.content)
+    raise Invalid("a message that is no text", "send text alone", code="not-text")
 
 
 @router.get("/models", response_model=schemas.ModelList)
-def models(services: Provided) -> Response:
+def models(services: Provided, caller: Asking) -> Response:
     """Every Datanet that answers, as a model."""
     found = []
-    for name in services.library.names():
+    for name in caller.visible(services.library.names()):
         with suppress(Broken):
             published = services.library.snapshot(name).manifest.body["created"]
             created = int(datetime.fromisoformat(published).timestamp())

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from api import schemas
+from api.access import Asking
 from api.objects import datanet_object
 from api.responses import json_response
 from api.services import Provided
@@ -18,18 +19,19 @@ router = APIRouter(prefix="/v1/datanets", tags=["datanets"], responses=schemas.P
 
 
 @router.get("", response_model=schemas.DatanetList)
-def datanets(services: Provided) -> Response:
+def datanets(services: Provided, caller: Asking) -> Response:
     """All published Datanets that are whole; ``/readyz`` names the others."""
     found = []
-    for name in services.library.names():
+    for name in caller.visible(services.library.names()):
         with suppress(Broken):
             found.append(datanet_object(services, name))
     return json_response({"object": "list", "data": found})
 
 
 @router.get("/{datanet}", response_model=schemas.Datanet)
-def datanet(datanet: str, services: Provided) -> Response:
+def datanet(datanet: str, services: Provided, caller: Asking) -> Response:
     """One Datanet: its snapshot, its policy, and where its answers are paid."""
+    caller.check(datanet)
     manifest = services.library.snapshot(datanet).manifest
     registration = services.journal.registration(datanet)
     policy = services.journal.policy(datanet).definition
@@ -58,8 +60,9 @@ def datanet(datanet: str, services: Provided) -> Response:
     "/{datanet}/texts/{version}",
     responses={200: {"content": {"text/plain": {}}, "description": "The text, unaltered."}},
 )
-def text(datanet: str, version: str, services: Provided) -> Response:
+def text(datanet: str, version: str, services: Provided, caller: Asking) -> Response:
     """The whole text of a Document version, by its SHA-256; also of versions since replaced."""
+    caller.check(datanet)
     try:
         digest = bytes.fromhex(version.removeprefix("sha256:"))
     except ValueError:

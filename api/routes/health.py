@@ -9,6 +9,8 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from api import schemas
+from api.access import Administering, Anybody
+from api.keys import Scope
 from api.problems import problem
 from api.responses import json_response
 from api.services import Provided, Services
@@ -18,12 +20,14 @@ from rewards.metrics import exposition
 
 router = APIRouter(tags=["health"])
 
+_TOLD_TO_ADMINS = "A key with the scope admin is told why."
+
 WORKER_LATE_SECONDS = 600.0
 """A receipt that waits so long beyond its batch's age says that no worker settles it."""
 
 
 @router.get("/healthz", response_model=schemas.Health)
-def healthz() -> Response:
+def healthz(_: Anybody) -> Response:
     """The process runs."""
     return json_response({"status": "ok"})
 
@@ -33,7 +37,7 @@ def healthz() -> Response:
     response_model=schemas.Readiness,
     responses={503: {"model": schemas.Problem, "description": "Nothing can be answered now."}},
 )
-def readyz(services: Provided) -> Response:
+def readyz(services: Provided, caller: Anybody) -> Response:
     """A published Datanet can be answered and journalled; other parts are listed when degraded."""
     names = services.library.names()
     if not names:
@@ -50,10 +54,13 @@ def readyz(services: Provided) -> Response:
         if len(damaged) == len(names):
             raise damaged[names[0]]
     except FootnoteError as error:
-        return problem(503, error.code, f"{error.what}: {error.what_to_do}")
+        told = f"{error.what}: {error.what_to_do}" if caller.may(Scope.ADMIN) else _TOLD_TO_ADMINS
+        return problem(503, error.code, told)
     degraded = [
         {"part": "datanet", "reason": f"{name}: {error.what}"} for name, error in damaged.items()
     ] + _degraded(services, names)
+    if not caller.may(Scope.ADMIN):
+        degraded = [one | {"reason": _TOLD_TO_ADMINS} for one in degraded]
     return json_response(
         {
             "status": "degraded" if degraded else "ready",
@@ -64,7 +71,7 @@ def readyz(services: Provided) -> Response:
 
 
 @router.get("/metrics", response_class=Response)
-def metrics(services: Provided) -> Response:
+def metrics(services: Provided, _: Administering) -> Response:
     """Receipts, money and batches in Prometheus' text format, read from the journal now."""
     return Response(
         exposition(services.journal, services.recorder), media_type=METRICS_CONTENT_TYPE

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from api import schemas
+from api.access import Anybody
 from api.responses import json_response
 from api.services import Provided
 from footnote.addresses import format_address, parse_address
@@ -34,13 +35,13 @@ def _hash(text: str, what: str) -> bytes:
 
 
 @router.get("/receipts/{receipt_id}", response_model=schemas.Receipt)
-def receipt(receipt_id: str, services: Provided) -> Response:
+def receipt(receipt_id: str, services: Provided, _: Anybody) -> Response:
     """A receipt with all that is needed to check it; ``footnote verify`` reads it from a file."""
     return json_response(receipt_object(services.journal, _hash(receipt_id, "receipt")))
 
 
 @router.get("/batches/{batch_id}", response_model=schemas.Batch)
-def batch(batch_id: str, services: Provided) -> Response:
+def batch(batch_id: str, services: Provided, _: Anybody) -> Response:
     """A batch with every receipt's message, signature and lines."""
     return json_response(batch_object(services.journal, _hash(batch_id, "batch")))
 
@@ -49,6 +50,7 @@ def batch(batch_id: str, services: Provided) -> Response:
 def contributor(
     address: str,
     services: Provided,
+    _: Anybody,
     limit: Annotated[int, Query(ge=1, le=1_000, description="How many spans to show.")] = 100,
     cursor: Annotated[
         str | None, Query(description="`next` of the page before; the newest spans without it.")

@@ -8,16 +8,18 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from api import schemas
+from api.access import Asking
 from api.responses import json_response
 from api.services import Provided
-from footnote.model import OFFSET_UNIT, Citation, Claim
+from footnote.model import OFFSET_UNIT, Citation
 from rag.answering.grounding import Grounded, Source, check_text
+from rewards.record import claim_object
 
 router = APIRouter(prefix="/v1", tags=["verify"], responses=schemas.PROBLEMS)
 
 
 @router.post("/verify", response_model=schemas.Verified)
-def verify(request: schemas.VerifyRequest, services: Provided) -> Response:
+def verify(request: schemas.VerifyRequest, services: Provided, _: Asking) -> Response:
     """Check each sentence of a text against the sources given.
 
     A marker such as `[2]` names the second source. A sentence without one, or whose source does
@@ -36,21 +38,9 @@ def shown(found: Grounded, names: list[str]) -> dict[str, Any]:
         "object": "verification",
         "offset_unit": OFFSET_UNIT,
         "text": found.text,
-        "claims": [_claim(claim) for claim in found.claims],
+        "claims": [claim_object(claim) for claim in found.claims],
         "citations": [_citation(citation, names) for citation in found.citations],
         "removed_markers": found.removed_markers,
-    }
-
-
-def _claim(claim: Claim) -> dict[str, Any]:
-    return {
-        "id": claim.claim_id,
-        "start": claim.span.start,
-        "end": claim.span.end,
-        "text": claim.text,
-        "verdict": claim.verdict.value,
-        "score": claim.score,
-        "citation_ids": list(claim.citation_ids),
     }
 
 

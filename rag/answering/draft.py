@@ -52,6 +52,9 @@ class Drafter(Protocol):
     @property
     def definition(self) -> Definition: ...
 
+    def restated(self, question: Question) -> str:
+        """The question's text, so put that it stands without its earlier turns."""
+
     def draft(
         self,
         question: Question,

@@ -27,6 +27,9 @@ class Extractive:
         }
     )
 
+    def restated(self, question: Question) -> str:
+        return question.text
+
     def draft(
         self,
         question: Question,

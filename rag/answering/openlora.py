@@ -7,6 +7,7 @@ from contextlib import closing
 
 from footnote.model import Definition, Hit, Question
 from rag.answering.alignment import CHECKS, CHECKS_PER_SOURCE, Verifies
+from rag.answering.conversation import standing_alone
 from rag.answering.draft import Draft, DraftClaim, Take
 from rag.answering.grounding import MAX_ALIGNED, Grounding, ground
 from rag.answering.prompt import NO_ANSWER, write_prompt
@@ -34,6 +35,9 @@ class OpenLora:
                 "max_aligned": MAX_ALIGNED,
             }
         )
+
+    def restated(self, question: Question) -> str:
+        return standing_alone(question.text, question.turns, self._model)
 
     def draft(
         self,

@@ -43,10 +43,15 @@ class DatanetFolder:
 
 
 def datanet_folder(home: Path, name: str) -> DatanetFolder:
-    """The folder of the Datanet ``name``, whether or not it exists.
+    """The folder of the Datanet ``name``, whether or not it exists; Invalid for what is no name."""
+    return DatanetFolder(name, home / "datanets" / check_name(name))
+
+
+def check_name(name: str) -> str:
+    """``name``, if it is one of a Datanet.
 
     Raises:
-        Invalid: for a name that is none.
+        Invalid: it is not.
     """
     if not _NAME.fullmatch(name):
         raise Invalid(
@@ -54,7 +59,7 @@ def datanet_folder(home: Path, name: str) -> DatanetFolder:
             "use 1 to 63 lower-case letters, digits and inner hyphens",
             code="invalid-datanet",
         )
-    return DatanetFolder(name, home / "datanets" / name)
+    return name
 
 
 def published_folder(home: Path, name: str) -> DatanetFolder:

@@ -102,7 +102,7 @@ def test_an_error_says_in_words_what_to_change(service: Service) -> None:
 def test_a_page_under_another_name_cannot_pose_as_an_agent(service: Service) -> None:
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
     headers = {"Host": "evil.example", "Accept": "application/json, text/event-stream"}
-    assert httpx.post(f"{service.url}/mcp", json=body, headers=headers).status_code == 421
+    assert httpx.post(f"{service.url}/mcp", json=body, headers=headers).status_code == 401
 
 
 def test_the_same_tools_over_stdio(home: Path) -> None:

@@ -1,0 +1,207 @@
+"""Who asks, and what they may: the one dependency that guards every route.
+
+Without a key only what proves payments and tells health is open, and everything where the service
+listens on loopback and no key was ever made, or where FOOTNOTE_ANONYMOUS opens Datanets to all.
+What a caller may not see does not exist for them: 404, not 403.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import anyio.to_thread
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPBearer, SecurityScopes
+
+from api.keys import Scope, holds, key_id_of
+from api.limits import Limits
+from footnote.errors import Forbidden, NoKey, NotFound
+from footnote.settings import Settings
+from rewards.journal.journal import Journal
+from rewards.journal.records import ANONYMOUS, ApiKey, Asker
+
+LOOPBACK, NOBODY, EVERYBODY = "loopback", "no", "all"
+
+REMEMBERED_SECONDS = 2.0
+"""How long a key is believed without a look into the journal; a revocation takes effect then."""
+
+MOST_REMEMBERED = 10_000
+READ_COST = 0.1
+"""What a request that only reads costs of a question."""
+
+_bearer = HTTPBearer(
+    auto_error=False,
+    scheme_name="ApiKey",
+    description="A key of `footnote keys create`, as `Authorization: Bearer fn_…`.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whoever sent a request. ``datanets`` None is all of them."""
+
+    asker: Asker
+    scopes: frozenset[Scope]
+    datanets: frozenset[str] | None = None
+
+    def check(self, datanet: str) -> str:
+        """``datanet``; NotFound where it is not this caller's to see."""
+        if self.datanets is not None and datanet not in self.datanets:
+            raise NotFound("no such Datanet", "list them with footnote datanets")
+        return datanet
+
+    def visible(self, datanets: Iterable[str]) -> list[str]:
+        """Those of ``datanets`` that this caller may see."""
+        return [one for one in datanets if self.datanets is None or one in self.datanets]
+
+    def may(self, scope: Scope) -> bool:
+        return scope in self.scopes
+
+
+OPERATOR = Caller(ANONYMOUS, frozenset(Scope))
+"""Whoever sits at the machine, as long as there is no key."""
+
+
+@dataclass(slots=True)
+class Door:
+    """Lets callers in. ``on_loopback``: the service can be reached from this machine alone."""
+
+    settings: Settings
+    journal: Journal
+    limits: Limits
+    on_loopback: bool
+    _known: dict[str, tuple[float, ApiKey | None]] = field(default_factory=dict)
+    _has_keys: tuple[float, bool] = (-REMEMBERED_SECONDS, False)
+
+    async def caller(self, request: Request, scopes: Iterable[str]) -> Caller:
+        """Who sent ``request``, allowed all ``scopes`` and not too often.
+
+        Raises:
+            NoKey: a key is missing, or is not valid.
+            Forbidden: the key lacks a scope, or a page of another site sent the request.
+            TooMany: too many requests.
+        """
+        _check_page(request)
+        shown = _shown(request)
+        address = _address_of(request)
+        if shown is None:
+            caller = await self._without_key(request, address)
+            limit: float | None = self.settings.questions_per_minute_address
+            who = f"address:{address}"
+            if caller is OPERATOR:
+                limit = None
+        else:
+            caller, limit = await self._with_key(shown, address)
+            who = f"key:{caller.asker.key_id}"
+        wanted = frozenset(Scope(scope) for scope in scopes)
+        if not wanted <= caller.scopes:
+            if shown is None:
+                raise NoKey("this needs an API key", "send Authorization: Bearer fn_…")
+            missing = ", ".join(sorted(wanted - caller.scopes))
+            raise Forbidden("the key does not allow this", f"use one with the scope {missing}")
+        if limit is not None and (wanted or shown is None):
+            await self.limits.take(who, limit, READ_COST if request.method == "GET" else 1.0)
+        return caller
+
+    async def _without_key(self, request: Request, address: str) -> Caller:
+        anonymous = self.settings.anonymous
+        if anonymous == LOOPBACK:
+            here = self.on_loopback and is_loopback(address) and _names_loopback(request)
+            return OPERATOR if here and not await self._keys_exist() else _NOBODY
+        if anonymous == NOBODY:
+            return _NOBODY
+        if anonymous == EVERYBODY:
+            return Caller(ANONYMOUS, frozenset({Scope.ASK}))
+        opened = frozenset(name.strip() for name in anonymous.split(","))
+        return Caller(ANONYMOUS, frozenset({Scope.ASK}), opened)
+
+    async def _with_key(self, shown: str, address: str) -> tuple[Caller, float]:
+        key_id = key_id_of(shown)
+        kept = await self._key(key_id) if key_id else None
+        if not holds(shown, kept) or kept is None:
+            # Guessing is limited like asking, and tells a right id no sooner than a wrong one.
+            await self.limits.take(f"address:{address}", self.settings.questions_per_minute_address)
+            raise NoKey("the API key is not valid", "check it, or have a new one made")
+        asker = Asker(kept.tenant, kept.key_id, kept.questions_per_day)
+        datanets = None if kept.datanets is None else frozenset(kept.datanets)
+        limit = kept.questions_per_minute or self.settings.questions_per_minute_key
+        return Caller(asker, frozenset(Scope(one) for one in kept.scopes), datanets), limit
+
+    async def _key(self, key_id: str) -> ApiKey | None:
+        now = time.monotonic()
+        found = self._known.get(key_id)
+        if found is None or now - found[0] > REMEMBERED_SECONDS:
+            kept = await anyio.to_thread.run_sync(self._looked_up, key_id)
+            if len(self._known) >= MOST_REMEMBERED:
+                self._known.clear()
+            found = self._known[key_id] = (now, kept)
+        return found[1]
+
+    def _looked_up(self, key_id: str) -> ApiKey | None:
+        kept = self.journal.key(key_id)
+        if kept is not None and kept.revoked_at is None:
+            self.journal.note_key_used(key_id, int(time.time()))
+        return kept
+
+    async def _keys_exist(self) -> bool:
+        now = time.monotonic()
+        if not self._has_keys[1] and now - self._has_keys[0] > REMEMBERED_SECONDS:
+            self._has_keys = (now, await anyio.to_thread.run_sync(self.journal.has_keys))
+        return self._has_keys[1]
+
+
+_NOBODY = Caller(ANONYMOUS, frozenset(), frozenset())
+
+
+async def _guard(
+    request: Request, scopes: SecurityScopes, _shown: Annotated[object, Depends(_bearer)]
+) -> Caller:
+    door: Door = request.app.state.door
+    return await door.caller(request, scopes.scopes)
+
+
+Anybody = Annotated[Caller, Security(_guard, scopes=[])]
+"""For proofs and health."""
+Asking = Annotated[Caller, Security(_guard, scopes=[Scope.ASK])]
+Ingesting = Annotated[Caller, Security(_guard, scopes=[Scope.INGEST])]
+Administering = Annotated[Caller, Security(_guard, scopes=[Scope.ADMIN])]
+
+
+def _shown(request: Request) -> str | None:
+    """The key that a request shows; None for none. OpenAI's clients always send one, so that the
+    word ``none`` stands for no key."""
+    scheme, _, shown = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or shown.strip() in ("", "none"):
+        return None
+    return shown.strip()
+
+
+def _address_of(request: Request) -> str:
+    return request.client.host if request.client else "unknown"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` is reached from this machine alone."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _names_loopback(request: Request) -> bool:
+    """Whether the request names this machine: a page that had its own name point here does not."""
+    return is_loopback(urlsplit(f"//{request.headers.get('host', '')}").hostname or "")
+
+
+def _check_page(request: Request) -> None:
+    """A browser says which site's page sends a request; only ours may."""
+    origin = request.headers.get("origin")
+    if origin is None or request.method in ("GET", "HEAD"):
+        return
+    if urlsplit(origin).netloc != request.headers.get("host", ""):
+        raise Forbidden("a page of another site sent this", "send it from elsewhere than a browser")

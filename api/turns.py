@@ -1,0 +1,40 @@
+"""How many answers are made at once, and how many may wait for their turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+
+from footnote.errors import Unavailable
+
+WAITING_PER_TURN = 8
+
+T = TypeVar("T")
+
+
+class Turns:
+    """Threads that make answers, so many and no more; who comes when too many wait is told so at
+    once, instead of being answered when nobody waits any longer."""
+
+    def __init__(self, at_once: int) -> None:
+        self._at_once = at_once
+
+    @cached_property
+    def _limiter(self) -> anyio.CapacityLimiter:
+        return anyio.CapacityLimiter(self._at_once)
+
+    async def take(self, work: Callable[[], T]) -> T:
+        """What ``work`` returns, done in a thread when it is its turn.
+
+        Raises:
+            Unavailable: too many wait already.
+        """
+        if self._limiter.statistics().tasks_waiting >= WAITING_PER_TURN * self._at_once:
+            raise Unavailable(
+                "too many questions are waiting", "ask again shortly", code="overloaded"
+            )
+        return await anyio.to_thread.run_sync(work, limiter=self._limiter)

@@ -8,7 +8,7 @@
     [DONE]
 
 Text is told a claim at a time, when it was checked: nothing is shown that is not known to hold or
-not to hold. Instead of the last two, ``error`` says what went wrong; then nothing is owed.
+not to hold. In place of ``answer.completed``, ``error`` says what went wrong; then nothing is owed.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from rag.answerer import MAX_QUESTION_CODE_POINTS
 from rag.answering.grounding import MAX_SOURCES
@@ -64,6 +64,9 @@ class ChatRequest(BaseModel):
     stream: bool = False
     stream_options: StreamOptions | None = None
     n: Literal[1] | None = None
+    answerer: Literal["extractive", "openlora"] | None = Field(
+        None, description="Ours: which way to answer; the server's default if absent."
+    )
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -200,14 +203,19 @@ class RetrievalScores(_Strict):
     fused: float
 
 
-class Retrieved(_Strict):
+class FoundDocument(_Strict):
+    """A chunk that was retrieved, before it is known whether it will be used."""
+
     document_id: str
     title: str
     version: str
     chunk: Bounds
     rank: int
     scores: RetrievalScores
-    used: bool
+
+
+class Retrieved(FoundDocument):
+    used: bool = Field(description="Whether a citation of the answer touches it.")
 
 
 class AnswerReceipt(_Strict):
@@ -246,6 +254,79 @@ class Answer(_Strict):
     usage: TokenUsage
     removed_markers: int
     timings_ms: dict[str, float]
+
+
+class UnpaidContributor(_Strict):
+    address: str
+    name: str | None
+    share_bps: int
+
+
+class VerifiedCitation(_Strict):
+    """A citation before it is known what it earns."""
+
+    id: str
+    claim_id: str
+    marker: int
+    source: Source
+    source_span: Bounds
+    cited_text: str
+    cited_text_sha256: str
+    verdict: Literal["supported", "partial", "contradicted", "unsupported"]
+    score: float
+    contributors: list[UnpaidContributor]
+
+
+class _Event(_Strict):
+    sequence_number: int = Field(description="From 0, without gaps.")
+
+
+class RetrievalEvent(_Event):
+    type: Literal["retrieval"]
+    answer_id: str
+    datanet: str
+    question: str
+    confidence: float
+    snapshot: str
+    retrieved: list[FoundDocument]
+
+
+class TextDeltaEvent(_Event):
+    type: Literal["text.delta"]
+    delta: str
+
+
+class ClaimCompletedEvent(_Event):
+    type: Literal["claim.completed"]
+    claim: Claim
+
+
+class CitationVerifiedEvent(_Event):
+    type: Literal["citation.verified"]
+    citation: VerifiedCitation
+
+
+class AnswerCompletedEvent(_Event):
+    type: Literal["answer.completed"]
+    answer: Answer
+
+
+class ErrorEvent(_Event):
+    type: Literal["error"]
+    problem: Problem
+
+
+class AnswerEvent(
+    RootModel[
+        RetrievalEvent
+        | TextDeltaEvent
+        | ClaimCompletedEvent
+        | CitationVerifiedEvent
+        | AnswerCompletedEvent
+        | ErrorEvent
+    ]
+):
+    """The data of one event of a stream."""
 
 
 class UrlCitation(_Strict):

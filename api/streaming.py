@@ -102,7 +102,7 @@ async def _body(
     while part is not None:
         if isinstance(part, Exception):
             yield writer.error(part)
-            return
+            break
         for piece in writer.part(part):
             yield piece
         while True:

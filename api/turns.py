@@ -20,8 +20,9 @@ class Turns:
     """Threads that make answers, so many and no more; who comes when too many wait is told so at
     once, instead of being answered when nobody waits any longer."""
 
-    def __init__(self, at_once: int) -> None:
+    def __init__(self, at_once: int, waiting: int | None = None) -> None:
         self._at_once = at_once
+        self._most_waiting = WAITING_PER_TURN * at_once if waiting is None else waiting
 
     @cached_property
     def _limiter(self) -> anyio.CapacityLimiter:
@@ -33,7 +34,8 @@ class Turns:
         Raises:
             Unavailable: too many wait already.
         """
-        if self._limiter.statistics().tasks_waiting >= WAITING_PER_TURN * self._at_once:
+        taken = self._limiter.statistics()
+        if taken.borrowed_tokens + taken.tasks_waiting >= self._at_once + self._most_waiting:
             raise Unavailable(
                 "too many questions are waiting", "ask again shortly", code="overloaded"
             )

@@ -48,8 +48,8 @@ async def chat(
     datanet, _, adapter = request.model.partition(":")
     text, turns = _conversation(request)
     question = Question(
-        datanet, text, answerer="openlora" if adapter else None, adapter=adapter or None,
-        turns=turns,
+        datanet, text, answerer="openlora" if adapter else request.answerer,
+        adapter=adapter or None, turns=turns,
     )  # fmt: skip
     body = request.model_dump()
     home = str(http.base_url)

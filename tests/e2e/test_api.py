@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from pydantic import BaseModel
 
 from api import schemas
@@ -89,9 +90,9 @@ def ingest(home: Path, embedder: SentenceTransformerEmbedder, name: str = "natur
     assert (report.added, report.refused) == (3, [])
 
 
-def serving(services: Services) -> Iterator[Service]:
+def serving(services: Services, app: FastAPI | None = None) -> Iterator[Service]:
     port = free_port()
-    config = uvicorn.Config(build_app(services), port=port, log_level="warning")
+    config = uvicorn.Config(app or build_app(services), port=port, log_level="warning")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -28,6 +28,7 @@ from footnote import strict_json
 from footnote.errors import Busy, Conflict, Invalid, NotFound, StorageFull, Unavailable
 from footnote.settings import Settings, read_settings
 from rewards.commands.common import say
+from rewards.journal.databases import sqlite_file
 from rewards.journal.journal import Journal
 from rewards.marks import Marks, RolledBack
 from rewards.record import Recorder
@@ -106,10 +107,10 @@ def restore(folder: Path, replace: bool) -> None:
 
 
 def _journal_path(settings: Settings) -> Path:
-    prefix = "sqlite:///"
-    if not settings.journal.startswith(prefix):
-        raise Invalid("this journal is no file", "use the database's own backup")
-    return Path(settings.journal.removeprefix(prefix))
+    file = sqlite_file(settings.journal)
+    if file is None:
+        raise Invalid("this journal is in PostgreSQL", "copy it with pg_dump, then FOOTNOTE_HOME")
+    return file
 
 
 def _rolled_back(journal: Journal, marks: Marks) -> dict[str, str]:

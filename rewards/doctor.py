@@ -21,6 +21,7 @@ from footnote.errors import FootnoteError, Misconfigured
 from footnote.settings import PREFIX, Settings
 from rewards.chain import EvmChain
 from rewards.endpoints import MAX_LAG_BLOCKS, urls_of
+from rewards.journal.databases import sqlite_file
 from rewards.journal.journal import Journal
 from rewards.keys import read_key
 from rewards.ledger import Ledger, Registration
@@ -181,9 +182,10 @@ def _room(folder: Path) -> Check:
 
 def _file_of(settings: Settings) -> Path | None:
     """The journal's file, where it is one."""
-    prefix = "sqlite:///"
-    url = settings.journal
-    return Path(url.removeprefix(prefix)) if url.startswith(prefix) else None
+    try:
+        return sqlite_file(settings.journal)
+    except Misconfigured:  # which opening it says
+        return None
 
 
 def _journal(settings: Settings) -> tuple[Journal | None, Check]:
@@ -194,11 +196,15 @@ def _journal(settings: Settings) -> tuple[Journal | None, Check]:
     try:
         journal = Journal(settings.journal)
         journal.check()
+        flushes = journal.flushes()
     except FootnoteError as error:
         return None, _failed("journal", error)
     except OSError as error:
         remedy = f"check {PREFIX}HOME and {PREFIX}JOURNAL_URL"
         return None, Check("journal", FAIL, f"cannot be opened ({error.strerror})", remedy)
+    if not flushes:
+        what, remedy = "commits are lost with the power", "set fsync and full_page_writes to on"
+        return journal, Check("journal", FAIL, what, remedy)
     if file is not None and file.stat().st_mode & 0o077:
         remedy = f"chmod 600 {file}: questions, answers and salts are the asker's"
         return journal, Check("journal", WARN, "others on this host can read it", remedy)

@@ -10,10 +10,8 @@ import json
 import os
 import secrets
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from eth_account import Account
-from eth_account.signers.local import LocalAccount
 from eth_keys.datatypes import Signature
 from eth_keys.exceptions import BadSignature
 from eth_typing import Hash32
@@ -21,6 +19,9 @@ from eth_utils.exceptions import ValidationError
 
 from footnote.addresses import Address
 from footnote.errors import Conflict, Misconfigured
+
+if TYPE_CHECKING:
+    from eth_account.signers.local import LocalAccount
 
 _SECP256K1_HALF = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 
@@ -64,6 +65,8 @@ def read_key(keystore: Path, passphrase_file: Path | None, setting: str) -> Key:
             "a keystore without a passphrase file",
             f"set {setting.replace('KEYSTORE', 'PASSPHRASE_FILE')}",
         )
+    from eth_account import Account
+
     try:
         passphrase = passphrase_file.read_text().rstrip("\r\n")
         private = Account.decrypt(json.loads(keystore.read_text()), passphrase)
@@ -86,6 +89,8 @@ def create_key(keystore: Path, passphrase_file: Path, *, iterations: int | None 
     Raises:
         Conflict: when the keystore exists.
     """
+    from eth_account import Account
+
     if keystore.exists():
         raise Conflict(f"{keystore} exists", "name another file; keys are never overwritten")
     keystore.parent.mkdir(parents=True, exist_ok=True)

@@ -75,6 +75,17 @@ class Marks:
         marks = ((ledger_id, self.read(ledger_id, datanet)) for ledger_id in self.ledgers(datanet))
         return {ledger_id: mark for ledger_id, mark in marks if mark is not None}
 
+    def begun(self, ledger_id: bytes, datanet: str) -> bool:
+        """Whether a mark was noted, or its file made whole for the first one. It is, blank, before
+        the first receipt is committed: still blank, a crash came between, and nobody was answered.
+        """
+        try:
+            return self._path(ledger_id, datanet).stat().st_size >= 2 * SLOT_BYTES
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise _unusable(error) from error
+
     def forget(self, ledger_id: bytes, datanet: str) -> None:
         """Remove a mark: what an operator decides whose journal does not know that Ledger."""
         self._path(ledger_id, datanet).unlink(missing_ok=True)

@@ -1,41 +1,70 @@
 """An Answer to a committed Receipt: split → number → sign → commit.
 
-Number, link to the one before, and signature are made inside the committing transaction, under the
-Datanet's row lock. Nothing leaves before the commit.
+Number, link to the one before, and signature are made inside the committing transaction, while
+nobody else issues from that Datanet. Nothing leaves before the commit. Answers that several threads
+record at the same time share a commit and a mark.
 """
 
 from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from footnote.addresses import format_address
-from footnote.errors import Misconfigured
-from footnote.ids import ZERO_HASH, keccak, sha256
-from footnote.model import OFFSET_UNIT, Answer, Citation, Claim, Definition, Hit
-from rewards.journal.answers import Issue
+from footnote.errors import FootnoteError, Misconfigured, Unavailable
+from footnote.ids import ZERO_HASH, keccak
+from footnote.model import Answer
+from rewards.answered import answer_object
+from rewards.journal.answers import DAY_SECONDS, Commit, Issue
+from rewards.journal.databases import Contended
 from rewards.journal.journal import Journal
-from rewards.journal.records import AlreadyAnswered, Head, Retry, StoredReceipt
+from rewards.journal.records import (
+    ANONYMOUS,
+    AlreadyAnswered,
+    Asker,
+    Head,
+    Retry,
+    StoredReceipt,
+)
+from rewards.journal.together import Together
 from rewards.keys import Key
 from rewards.ledger import Registration, SignerTerm
 from rewards.marks import Mark, Marks, RolledBack
 from rewards.marks import check as check_mark
 from rewards.owed import Owed, owed_for, payees, unpaid
-from rewards.receipt import AnswerReceipt, Domain, Line, citations_root, salted_hash
+from rewards.receipt import AnswerReceipt, Domain, citations_root, salted_hash
 
-DAY_SECONDS = 86_400
+ATTEMPTS = 4
+"""How often a group is committed that another transaction stands in the way of."""
 
-INELIGIBLE, PENDING, BATCHED, SETTLED = "ineligible", "pending", "batched", "settled"
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    answer: Answer
+    retry: Retry | None
+    asker: Asker
+
+    @property
+    def datanet(self) -> str:
+        return self.answer.question.datanet
+
+
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    receipt: StoredReceipt
+    body: dict[str, Any]
+
+
+_Outcome = _Recorded | BaseException
 
 
 @dataclass(frozen=True, slots=True)
 class Recorder:
     """Records answers into a journal. ``key`` is the receipt signer's, None without a chain;
     ``marks`` notice where the journal lost what was recorded. ``crash_point`` is called by name
-    between steps; tests end the process there."""
+    between steps; tests end the process there. Threads that share one share its commits."""
 
     journal: Journal
     key: Key | None
@@ -43,48 +72,117 @@ class Recorder:
     clock: Callable[[], float] = time.time
     new_salt: Callable[[], bytes] = lambda: secrets.token_bytes(32)
     crash_point: Callable[[str], None] = lambda name: None
+    _together: Together[_Asked, _Recorded] = field(init=False, repr=False, compare=False)
 
-    def record(self, answer: Answer, retry: Retry | None = None) -> dict[str, Any]:
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_together", Together(self._record_all))
+
+    def record(
+        self, answer: Answer, retry: Retry | None = None, asker: Asker = ANONYMOUS
+    ) -> dict[str, Any]:
         """Commit ``answer`` with its receipt; returns the answer object, durable by then.
 
         With a ``retry`` whose key was answered meanwhile, that stored answer is returned.
 
         Raises:
-            Invalid: the key was used with another body.
+            Conflict: the key was used with another body.
             Misconfigured: the Datanet is registered, but not for the signer that is set up here.
+            QuotaSpent: the asker's key had its answers of this UTC day; nothing was recorded.
             RolledBack: the journal lost receipts; nothing is issued until that is resolved.
             StorageFull, Unavailable: nothing was recorded, and no answer may be given.
         """
         try:
-            with self.journal.issuing(answer.question.datanet) as issue:
-                head = issue.head
-                self._check_mark(issue)
-                term = self._term(head.registration)
-                issued_at = int(self.clock())
-                if term is not None:
-                    issued_at = max(issued_at, term.from_time)
-                day = issued_at // DAY_SECONDS
-                if head.registration is None:
-                    owed = unpaid(answer)
-                else:
-                    owed = owed_for(
-                        answer, head.policy, issue.spent(day, payees(answer, head.policy))
-                    )
-                salt = self.new_salt()
-                version = issue.version_of(answer.snapshot_id)
-                message = _message(answer, head, owed, salt, issued_at, version)
-                receipt = self._signed(answer, head, owed, message)
-                body = answer_object(answer, receipt, salt)
-                defined = [answer.model, answer.verifier, head.policy.definition]
-                defined += [answer.adapter] if answer.adapter else []
-                fee_owed = owed.fee if owed.total else 0
-                issue.commit(receipt, body, defined, day, fee_owed, retry)
+            return self._together.do(_Asked(answer, retry, asker)).body
         except AlreadyAnswered as earlier:
             return self.again(earlier.answer_id)
-        self.crash_point("after commit")
-        self._note(receipt)
-        self.crash_point("after mark")
-        return body
+
+    def _record_all(self, group: Sequence[_Asked]) -> list[_Outcome]:
+        """Commit, then note the marks; what came of each. Nobody is told before."""
+        outcomes = self._committed(group)
+        if any(isinstance(outcome, _Recorded) for outcome in outcomes):
+            self.crash_point("after commit")
+            outcomes = self._noted(outcomes)
+            self.crash_point("after mark")
+        return outcomes
+
+    def _committed(self, group: Sequence[_Asked]) -> list[_Outcome]:
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return self._commit(group)
+            except Contended:
+                continue
+        return self._commit(group)
+
+    def _commit(self, group: Sequence[_Asked]) -> list[_Outcome]:
+        """One transaction for all; one that cannot be recorded harms no other."""
+        outcomes: dict[int, _Outcome] = {}
+        checked: set[str] = set()
+        in_order = sorted(enumerate(group), key=lambda numbered: numbered[1].datanet)
+        with self.journal.committing() as commit:
+            for number, asked in in_order:
+                outcomes[number] = self._record_one(commit, asked, checked)
+        return [outcomes[number] for number in range(len(group))]
+
+    def _record_one(self, commit: Commit, asked: _Asked, checked: set[str]) -> _Outcome:
+        """``checked`` are the Datanets whose marks were held against the journal already: what this
+        very transaction adds has no mark yet."""
+        try:
+            issue = commit.issue(asked.datanet)
+            if asked.datanet not in checked:
+                self._check_mark(issue)
+                checked.add(asked.datanet)
+        except FootnoteError as refused:
+            return refused
+        try:
+            with commit.apart(issue):
+                return self._issue(issue, asked)
+        except Unavailable:  # what the database cannot do for one, it cannot do for any
+            raise
+        except Exception as refused:
+            return refused
+
+    def _issue(self, issue: Issue, asked: _Asked) -> _Recorded:
+        """Write one answer at the head."""
+        answer, head = asked.answer, issue.head
+        term = self._term(head.registration)
+        issued_at = int(self.clock())
+        if term is not None:
+            issued_at = max(issued_at, term.from_time)
+        day = issued_at // DAY_SECONDS
+        if head.registration is None:
+            owed = unpaid(answer)
+        else:
+            owed = owed_for(answer, head.policy, issue.spent(day, payees(answer, head.policy)))
+        salt = self.new_salt()
+        version = issue.version_of(answer.snapshot_id)
+        message = _message(answer, head, owed, salt, issued_at, version)
+        receipt = self._signed(answer, head, owed, message)
+        body = answer_object(answer, receipt, salt)
+        defined = [answer.model, answer.verifier, head.policy.definition]
+        defined += [answer.adapter] if answer.adapter else []
+        fee_owed = owed.fee if owed.total else 0
+        issue.commit(receipt, body, defined, day, fee_owed, asked.retry, asked.asker)
+        return _Recorded(receipt, body)
+
+    def _noted(self, outcomes: Sequence[_Outcome]) -> list[_Outcome]:
+        """``outcomes`` after one mark for each place: the newest receipt's stands for all before
+        it. Where it cannot be noted, none of them may be given."""
+        newest: dict[tuple[bytes, str], StoredReceipt] = {}
+        for outcome in outcomes:
+            if isinstance(outcome, _Recorded):
+                newest[_place(outcome.receipt)] = outcome.receipt
+        failed: dict[tuple[bytes, str], FootnoteError] = {}
+        for place, receipt in newest.items():
+            try:
+                self._note(receipt)
+            except FootnoteError as error:
+                failed[place] = error
+        return [
+            failed.get(_place(outcome.receipt), outcome)
+            if isinstance(outcome, _Recorded)
+            else outcome
+            for outcome in outcomes
+        ]
 
     def again(self, answer_id: str) -> dict[str, Any]:
         """An answer that is stored already, for the caller who asked for it before."""
@@ -102,7 +200,7 @@ class Recorder:
             check_mark(mark, issue.digest_at(mark.seq, ledger_id), issue.datanet)
         if issue.head.registration is not None:
             ledger_id = issue.head.registration.ledger.ledger_id
-            if issue.head.seq and ledger_id not in marks:
+            if issue.head.seq and not self.marks.begun(ledger_id, issue.datanet):
                 raise _no_mark(issue.datanet)
             self.marks.check_writable(ledger_id, issue.datanet)
 
@@ -129,7 +227,8 @@ class Recorder:
         registration = self.journal.registration(datanet)
         if registration is not None:
             ledger_id = registration.ledger.ledger_id
-            if ledger_id not in marks and self.journal.next_seq(ledger_id, datanet):
+            begun = self.marks.begun(ledger_id, datanet)
+            if not begun and self.journal.next_seq(ledger_id, datanet):
                 raise _no_mark(datanet)
 
     def _term(self, registration: Registration | None) -> SignerTerm | None:
@@ -170,6 +269,10 @@ class Recorder:
         )
 
 
+def _place(receipt: StoredReceipt) -> tuple[bytes, str]:
+    return receipt.message.ledger_id, receipt.datanet
+
+
 def _no_mark(datanet: str) -> RolledBack:
     return RolledBack(
         f"the high-water mark of {datanet} is missing, so nobody knows what was issued last",
@@ -200,151 +303,3 @@ def _message(
         data_pool=owed.data_pool,
         issued_at=issued_at,
     )
-
-
-def answer_object(answer: Answer, receipt: StoredReceipt, salt: bytes) -> dict[str, Any]:
-    """The answer as the API returns and the journal keeps it; ``reward.status`` is read live."""
-    by_citation: dict[str, list[Line]] = {}
-    for line in receipt.lines:
-        if line.citation_id is not None:
-            by_citation.setdefault(line.citation_id, []).append(line)
-    return {
-        "id": answer.answer_id,
-        "object": "answer",
-        "datanet": answer.question.datanet,
-        "question": answer.question.text,
-        "text": answer.text,
-        "refused": answer.refused,
-        "refusal_reason": answer.refusal_reason,
-        "confidence": answer.confidence,
-        "offset_unit": OFFSET_UNIT,
-        "claims": [claim_object(claim) for claim in answer.claims],
-        "citations": [
-            citation_object(citation, by_citation.get(citation.citation_id, []))
-            for citation in answer.citations
-        ],
-        "retrieved": [
-            hit_object(hit) | {"used": hit.chunk.chunk_id in answer.used_chunk_ids}
-            for hit in answer.retrieved
-        ],
-        "receipt": {
-            "id": "0x" + receipt.digest.hex(),
-            "seq": receipt.message.seq,
-            "signature": "0x" + receipt.signature.hex() if receipt.signature else None,
-            "signer": format_address(receipt.signer) if receipt.signer else None,
-            "salt": "0x" + salt.hex(),
-            "snapshot": "sha256:" + answer.snapshot_id.hex(),
-            "model": _definition_id(answer.model),
-            "adapter": _definition_id(answer.adapter) if answer.adapter else None,
-            "issued_at": receipt.message.issued_at,
-        },
-        "usage": {
-            "input_tokens": answer.usage.input_tokens,
-            "output_tokens": answer.usage.output_tokens,
-        },
-        "removed_markers": answer.removed_markers,
-        "timings_ms": dict(answer.timings_ms),
-    }
-
-
-def _definition_id(definition: Definition) -> str:
-    return "sha256:" + definition.definition_id.hex()
-
-
-def hit_object(hit: Hit) -> dict[str, Any]:
-    """What was retrieved, as answers show it."""
-    document = hit.chunk.document
-    return {
-        "document_id": document.document_id,
-        "title": document.title,
-        "version": "sha256:" + document.version.hex(),
-        "chunk": {"start": hit.chunk.span.start, "end": hit.chunk.span.end},
-        "rank": hit.rank,
-        "scores": {
-            "dense": round(hit.scores.dense, 4),
-            "lexical": round(hit.scores.lexical, 4),
-            "fused": round(hit.scores.fused, 4),
-        },
-    }
-
-
-def claim_object(claim: Claim) -> dict[str, Any]:
-    """A claim as answers show it."""
-    return {
-        "id": claim.claim_id,
-        "start": claim.span.start,
-        "end": claim.span.end,
-        "text": claim.text,
-        "verdict": claim.verdict.value,
-        "score": claim.score,
-        "citation_ids": list(claim.citation_ids),
-    }
-
-
-def citation_object(citation: Citation, lines: Sequence[Line] = ()) -> dict[str, Any]:
-    """A citation as answers show it, with what its ``lines`` owe."""
-    amounts = {line.account: line.amount for line in lines}
-    return {
-        "id": citation.citation_id,
-        "claim_id": citation.claim_id,
-        "marker": citation.marker,
-        "source": {
-            "document_id": citation.document.document_id,
-            "version": "sha256:" + citation.document.version.hex(),
-            "title": citation.document.title,
-            "url": citation.document.url,
-        },
-        "source_span": {"start": citation.span.start, "end": citation.span.end},
-        "cited_text": citation.cited_text,
-        "cited_text_sha256": sha256(citation.cited_text.encode("utf-8")).hex(),
-        "verdict": citation.verdict.value,
-        "score": citation.score,
-        "contributors": [
-            {
-                "address": format_address(contributor.address),
-                "name": contributor.name,
-                "share_bps": contributor.share_bps,
-                "amount": str(amounts.get(contributor.address, 0)),
-            }
-            for contributor in citation.document.contributors
-        ],
-        "reward": {
-            "weight_ppm": citation.weight_ppm,
-            "amount": str(sum(amounts.values())),
-            "status": PENDING if any(amounts.values()) else INELIGIBLE,
-        },
-    }
-
-
-def with_live_status(journal: Journal, body: Mapping[str, Any]) -> dict[str, Any]:
-    """``body`` with each citation's ``reward.status`` as it stands now."""
-    shown = dict(body)
-    receipt = journal.receipt(bytes.fromhex(body["receipt"]["id"][2:]))
-    status = reward_status(journal, receipt)
-    shown["citations"] = [
-        {
-            **citation,
-            "reward": {
-                **citation["reward"],
-                "status": status if int(citation["reward"]["amount"]) else INELIGIBLE,
-            },
-        }
-        for citation in body["citations"]
-    ]
-    return shown
-
-
-def reward_status(journal: Journal, receipt: StoredReceipt) -> str:
-    """Where the money of a receipt is."""
-    message = receipt.message
-    if message.ledger_id == ZERO_HASH:
-        return INELIGIBLE
-    batch = journal.batch_with(message.ledger_id, receipt.datanet, message.seq)
-    return status_at(batch.stage if batch else None)
-
-
-def status_at(stage: str | None) -> str:
-    """The status that the stage of a Batch means: journalled, planned or sent, or final."""
-    if stage is None:
-        return PENDING
-    return SETTLED if stage == "final" else BATCHED

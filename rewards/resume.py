@@ -18,14 +18,13 @@ from footnote.model import Definition
 from rewards.batch import Payable
 from rewards.chain import Chain
 from rewards.integrity import is_vouched_for, is_whole
-from rewards.journal.answers import Issue
+from rewards.journal.answers import DAY_SECONDS, Issue
 from rewards.journal.journal import Journal
 from rewards.journal.records import Abandoned, StoredReceipt
 from rewards.ledger import Registration
 from rewards.marks import Mark, Marks, RolledBack
 from rewards.policy import policy_from
 from rewards.receipt import Domain, line_from_json, receipt_from_json
-from rewards.record import DAY_SECONDS
 from rewards.verify import line_problem
 
 Saved = tuple[StoredReceipt, tuple[Definition, ...]]

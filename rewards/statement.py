@@ -12,10 +12,10 @@ from typing import Any
 
 from footnote.addresses import Address, format_address
 from footnote.merkle import MerkleTree
+from rewards.answered import INELIGIBLE, SETTLED, status_at
 from rewards.journal.journal import Journal
 from rewards.journal.records import Earned, Earning, Wanted
 from rewards.journal.tables import NO_LEDGER
-from rewards.record import INELIGIBLE, SETTLED, status_at
 
 PAGE = 1_000
 """Lines read at once."""

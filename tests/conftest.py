@@ -19,6 +19,7 @@ from footnote.errors import Misconfigured
 from rag.models.embedder import SentenceTransformerEmbedder
 from rewards.chain import EvmChain
 from tests.money import InstantChain, Pool, deployed
+from tests.postgres import Postgres, server_program
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -57,6 +58,27 @@ def redis_url(stack: Stack) -> str:
     )  # fmt: skip
     stack.wait_port(port)
     return f"redis://127.0.0.1:{port}/0"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A private PostgreSQL server."""
+    if server_program("postgres") is None:
+        required("postgresql")
+    with Postgres() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def journal_folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """A folder whose journal (``tests.money.journal_at``) is in SQLite, then in PostgreSQL."""
+    if request.param == "sqlite":
+        yield tmp_path
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    with server.database() as url:
+        (tmp_path / "journal.url").write_text(url)
+        yield tmp_path
 
 
 def start_chain(stack: Stack, *options: str) -> str:

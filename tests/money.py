@@ -132,8 +132,14 @@ def new_key() -> Key:
     return Key(Account.create())
 
 
+def journal_url(folder: Path) -> str:
+    """Of the journal that belongs to ``folder``: what ``journal.url`` there names, else a file."""
+    named = folder / "journal.url"
+    return named.read_text() if named.exists() else f"sqlite:///{folder / 'journal.sqlite'}"
+
+
 def journal_at(folder: Path) -> Journal:
-    return Journal(f"sqlite:///{folder / 'journal.sqlite'}")
+    return Journal(journal_url(folder))
 
 
 FAR = Ledger(
@@ -236,6 +242,7 @@ class Place:
         """What FOOTNOTE_… a worker of this place needs."""
         return {
             "HOME": str(self.folder),
+            "JOURNAL_URL": journal_url(self.folder),
             "RPC_URL": self.pool.url,
             "DISTRIBUTOR_KEYSTORE": str(self.folder / "distributor.json"),
             "DISTRIBUTOR_PASSPHRASE_FILE": str(self.folder / "distributor.pass"),

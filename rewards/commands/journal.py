@@ -10,10 +10,13 @@ from typing import Any
 import click
 
 from footnote import strict_json
-from footnote.errors import Invalid, NotFound, Refused
+from footnote.errors import Broken, Invalid, NotFound, Refused
 from footnote.settings import read_settings
 from rewards.commands.common import address_in, chain_or_none, say
 from rewards.journal.journal import Journal as Store
+from rewards.journal.schema import known_version
+from rewards.journal.schema import migrate as bring_up_to_date
+from rewards.journal.tables import SCHEMA_VERSION
 from rewards.marks import Marks
 from rewards.resume import Resumed, resume
 
@@ -66,6 +69,24 @@ def resume_command(datanet: str, saved: tuple[Path, ...], abandon: bool) -> None
         marks.forget(ledger_id, datanet)
         say(f"the mark of Ledger 0x{ledger_id.hex()} is forgotten")
     click.echo(json.dumps({"datanet": datanet, "ledgers": shown}))
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Only look; exit 70 where the journal is behind.")
+def migrate(check: bool) -> None:
+    """Bring the journal up to this Footnote's schema, or make it where there is none.
+
+    Of several hosts on one PostgreSQL, stop API and worker everywhere, run this on one of them,
+    then start the new Footnote. A SQLite journal also comes up to date by itself when it is opened.
+    """
+    url = read_settings().journal
+    known = known_version(url)
+    behind = known is None or known < SCHEMA_VERSION
+    if not check or (known or 0) > SCHEMA_VERSION:
+        bring_up_to_date(url)
+    click.echo(json.dumps({"from": known, "to": SCHEMA_VERSION}))
+    if check and behind:
+        raise Broken(f"the journal is behind schema {SCHEMA_VERSION}", "run footnote migrate")
 
 
 def _shown(done: Resumed) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import threading
 import click
 
 from footnote.addresses import format_address
+from footnote.logs import set_up_logs
 from footnote.settings import read_settings
 from rewards.commands.common import say
 from rewards.metrics import serve
@@ -24,11 +25,11 @@ def worker(once: bool) -> None:
     FOOTNOTE_REDIS_URL; FOOTNOTE_METRICS_PORT serves its numbers. It may be killed and started
     again at any moment.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     settings = read_settings()
+    set_up_logs(settings.log_format, logging.INFO)
     running = build_worker(settings)
     say(f"worker {format_address(running.settler.key.address)} is running")
     if once:

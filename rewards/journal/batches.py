@@ -24,6 +24,7 @@ from rewards.batch import (
     SentBatch,
     SignedBatch,
 )
+from rewards.journal.databases import lock
 from rewards.journal.records import Overtaken, StoredBatch
 from rewards.journal.store import Store
 from rewards.journal.tables import attempts, batches, ledgers
@@ -172,6 +173,7 @@ class Batches(Store):
     def plan(self, planned: PlannedBatch) -> PlannedBatch:
         """Store a plan, in place of an earlier one that owns no nonce yet."""
         with self._writing() as connection:
+            lock(connection, "batches", planned.ledger_id, planned.datanet)
             datanet = sa.and_(
                 batches.c.ledger_id == planned.ledger_id, batches.c.datanet == planned.datanet
             )
@@ -187,6 +189,7 @@ class Batches(Store):
     def adopt(self, planned: PlannedBatch, tx_hash: bytes | None) -> MinedBatch:
         """Store a Batch that the chain holds already, in place of any open one of ours."""
         with self._writing() as connection:
+            lock(connection, "batches", planned.ledger_id, planned.datanet)
             datanet = sa.and_(
                 batches.c.ledger_id == planned.ledger_id, batches.c.datanet == planned.datanet
             )
@@ -213,6 +216,7 @@ class Batches(Store):
     def take_nonce(self, planned: PlannedBatch, key: Address, nonce: int) -> NoncedBatch | None:
         """Give ``planned`` a nonce, unless another Batch of ``key`` is in flight: then None."""
         with self._writing() as connection:
+            lock(connection, "key", key)
             busy = connection.execute(
                 sa.select(batches.c.batch_id).where(
                     batches.c.key == key,

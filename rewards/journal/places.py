@@ -12,8 +12,9 @@ from sqlalchemy.engine import Connection, RowMapping
 from footnote.addresses import Address
 from footnote.ids import canonical_json
 from footnote.model import Definition
+from rewards.journal.databases import insert_missing, lock, replace_row
 from rewards.journal.records import Version
-from rewards.journal.store import Store, replace_row
+from rewards.journal.store import Store
 from rewards.journal.tables import (
     claims,
     definitions,
@@ -30,13 +31,8 @@ from rewards.policy import Policy, policy_from
 class Places(Store):
     def add_ledger(self, ledger: Ledger) -> None:
         with self._writing() as connection:
-            found = connection.execute(
-                sa.select(ledgers.c.ledger_id).where(ledgers.c.ledger_id == ledger.ledger_id)
-            ).scalar()
-            if found is None:
-                connection.execute(
-                    ledgers.insert().values(ledger_id=ledger.ledger_id, body=ledger.as_json())
-                )
+            row = {"ledger_id": ledger.ledger_id, "body": ledger.as_json()}
+            insert_missing(connection, ledgers, row)
 
     def ledgers(self, *, lost: bool = False) -> list[Ledger]:
         """All Ledgers in the order they were deployed; those that were found to be another one
@@ -58,6 +54,7 @@ class Places(Store):
 
     def register(self, registration: Registration) -> None:
         with self._writing() as connection:
+            lock(connection, "datanet", registration.datanet)
             known = connection.execute(
                 sa.select(sa.func.max(registrations.c.position)).where(
                     registrations.c.datanet == registration.datanet
@@ -127,6 +124,7 @@ class Places(Store):
         """Make ``policy`` the one for later answers; returns its version."""
         definition = policy.definition
         with self._writing() as connection:
+            lock(connection, "datanet", datanet)
             newest = connection.execute(
                 sa.select(policies.c.version, policies.c.policy_id)
                 .where(policies.c.datanet == datanet)
@@ -135,7 +133,7 @@ class Places(Store):
             if newest is not None and newest.policy_id == definition.definition_id:
                 return int(newest.version)
             version = (newest.version if newest else 0) + 1
-            define(connection, definition)
+            define(connection, [definition])
             connection.execute(
                 policies.insert().values(
                     datanet=datanet, version=version, policy_id=definition.definition_id
@@ -172,6 +170,7 @@ class Places(Store):
     ) -> None:
         """Note withdrawals found in final blocks; nothing where another worker did it already."""
         with self._writing() as connection:
+            lock(connection, "claims", ledger_id)
             known = connection.execute(_claim_of(ledger_id, b"")).scalar()
             if known is not None and int(known) >= scanned_from:
                 return
@@ -199,13 +198,16 @@ class Places(Store):
             return None if found is None else int(found)
 
 
-def define(connection: Connection, definition: Definition) -> None:
-    replace_row(
-        connection,
-        definitions,
-        {"definition_id": definition.definition_id},
-        {"body": json.loads(canonical_json(definition.body))},
-    )
+def define(connection: Connection, defined: Sequence[Definition]) -> None:
+    """Keep what is not kept yet: its id says what it is, so it never changes."""
+    if not defined:
+        return
+    wanted = {definition.definition_id: definition for definition in defined}
+    query = sa.select(definitions.c.definition_id)
+    kept = connection.execute(query.where(definitions.c.definition_id.in_(wanted))).scalars()
+    for definition_id in sorted(set(wanted).difference(kept)):
+        body = json.loads(canonical_json(wanted[definition_id].body))
+        insert_missing(connection, definitions, {"definition_id": definition_id, "body": body})
 
 
 def _claim_of(ledger_id: bytes, account: bytes) -> sa.Select[Any]:

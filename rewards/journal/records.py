@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from footnote.addresses import Address
+from footnote.errors import Refused
 from rewards.batch import Batch
 from rewards.ledger import Registration
 from rewards.policy import Policy
@@ -118,6 +119,51 @@ class Retry:
     caller: str
     key: str
     request_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks: a tenant, and the key that was shown, if any. ``questions_per_day`` bounds the
+    answers of that key from one Datanet in one UTC day; None for no bound."""
+
+    tenant: str = "anonymous"
+    key_id: str | None = None
+    questions_per_day: int | None = None
+
+
+ANONYMOUS = Asker()
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key as it is kept: of its secret only the hash, 32 bytes. ``datanets`` None stands for all
+    of them. Times in whole seconds since 1970."""
+
+    key_id: str
+    name: str
+    tenant: str
+    secret_hash: bytes
+    scopes: tuple[str, ...]
+    datanets: tuple[str, ...] | None
+    questions_per_minute: int | None
+    questions_per_day: int | None
+    created_at: int
+    revoked_at: int | None = None
+    used_at: int | None = None
+
+
+class QuotaSpent(Refused):
+    """A key had all the answers from a Datanet that it may have in this UTC day."""
+
+    status = 429
+    default_code = "quota-spent"
+
+    def __init__(self, questions_per_day: int, retry_after_seconds: int) -> None:
+        super().__init__(
+            f"this key's {questions_per_day} questions of today are spent",
+            "ask again after midnight UTC, or with another key",
+        )
+        self.retry_after_seconds = retry_after_seconds
 
 
 class AlreadyAnswered(Exception):

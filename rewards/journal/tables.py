@@ -4,6 +4,7 @@ ledgers ◄── registrations ◄── signers        where answers of a Data
 policies, definitions                        what hashes in receipts stand for
 heads ──► receipts ──► lines                 one chain of receipts per Datanet and Ledger
 answers, idempotency                         what was said, to whom it may be said again
+api_keys                                     who may ask, and how much
 spending                                     what a UTC day owes already
 batches ──► attempts                         what is on its way to the chain, and its fees
 leases                                       which worker leads
@@ -19,7 +20,7 @@ import sqlalchemy as sa
 from footnote.ids import ZERO_HASH
 
 NO_LEDGER = ZERO_HASH
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 metadata = sa.MetaData()
 _Hash = sa.LargeBinary(32)
@@ -76,6 +77,23 @@ answers = sa.Table(
     sa.Column("datanet", sa.String, nullable=False, index=True),
     sa.Column("body", sa.JSON, nullable=False),
     sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("tenant", sa.String, nullable=False, server_default="anonymous"),
+    sa.Column("key_id", sa.String),
+    sa.Index("ix_answers_key_id", "key_id", "datanet", "created_at"),
+)  # fmt: skip
+api_keys = sa.Table(
+    "api_keys", metadata,
+    sa.Column("key_id", sa.String, primary_key=True),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("tenant", sa.String, nullable=False),
+    sa.Column("secret_hash", _Hash, nullable=False),
+    sa.Column("scopes", sa.JSON, nullable=False),
+    sa.Column("datanets", sa.JSON(none_as_null=True)),  # null: every Datanet
+    sa.Column("questions_per_minute", sa.Integer),
+    sa.Column("questions_per_day", sa.Integer),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("revoked_at", sa.BigInteger),
+    sa.Column("used_at", sa.BigInteger),
 )  # fmt: skip
 receipts = sa.Table(
     "receipts", metadata,

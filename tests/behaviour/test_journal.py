@@ -1,4 +1,5 @@
-"""The journal: gap-free, durable, all or nothing, under threads, processes and kills."""
+"""The journal: gap-free, durable, all or nothing, under threads, processes and kills; in SQLite and
+in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,18 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from footnote.errors import Broken, Invalid, Misconfigured, NotFound, StorageFull
+from cli.stack import free_port
+from footnote.errors import (
+    Broken,
+    Conflict,
+    Invalid,
+    Misconfigured,
+    NotFound,
+    StorageFull,
+    Unavailable,
+)
 from footnote.ids import keccak, sha256
+from rewards.answered import with_live_status
 from rewards.batch import (
     Attempt,
     Batch,
@@ -30,25 +42,28 @@ from rewards.batch import (
     SignedBatch,
     batch_of,
 )
+from rewards.journal.answers import DAY_SECONDS, Commit
 from rewards.journal.journal import Journal
-from rewards.journal.records import Overtaken, Retry, StoredReceipt
+from rewards.journal.records import ApiKey, Asker, Overtaken, QuotaSpent, Retry, StoredReceipt
 from rewards.keys import recover
 from rewards.ledger import Ledger, Registration, SignerTerm
 from rewards.owed import Spent
 from rewards.policy import Policy
 from rewards.receipt import citations_root
-from rewards.record import Recorder, with_live_status
+from rewards.record import Recorder
 from tests.money import (
     FAR,
     address,
     answer,
     document,
     journal_at,
+    journal_url,
     key_of,
     paying,
     refusal,
     supported,
 )
+from tests.postgres import Postgres
 
 SIGNER = key_of("journal signer")
 LEDGER_ID = FAR.ledger_id
@@ -61,12 +76,30 @@ def registration(ledger: Ledger = FAR, datanet: str = "eips") -> Registration:
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    opened = journal_at(tmp_path)
+def journal(journal_folder: Path) -> Iterator[Journal]:
+    with closing(registered(journal_folder)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def sqlite_journal(tmp_path: Path) -> Iterator[Journal]:
+    with closing(registered(tmp_path)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def postgres_journal(postgres: Postgres, tmp_path: Path) -> Iterator[Journal]:
+    with postgres.database() as url:
+        (tmp_path / "journal.url").write_text(url)
+        with closing(registered(tmp_path)) as opened:
+            yield opened
+
+
+def registered(folder: Path) -> Journal:
+    opened = journal_at(folder)
     opened.add_ledger(FAR)
     opened.register(registration())
-    yield opened
-    opened.close()
+    return opened
 
 
 @pytest.fixture
@@ -193,17 +226,19 @@ def test_what_a_killed_process_was_told_is_recorded_stays_and_nothing_half(
 
 OPENING = """
 import sys
-from rewards.journal.journal import Journal
+from pathlib import Path
+from tests.money import journal_at
 print("ready", flush=True)
 sys.stdin.readline()
-Journal(f"sqlite:///{sys.argv[1]}/journal.sqlite").check()
+journal_at(Path(sys.argv[1])).check()
 """
 
 
-def test_several_processes_may_open_a_new_journal_at_once(tmp_path: Path) -> None:
+def open_at_once(folder: Path) -> None:
+    """Four processes open the journal of ``folder`` together, then eight threads."""
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", OPENING, str(tmp_path)],
+            [sys.executable, "-c", OPENING, str(folder)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
         for _ in range(4)
@@ -217,10 +252,36 @@ def test_several_processes_may_open_a_new_journal_at_once(tmp_path: Path) -> Non
         assert process.returncode == 0, said
 
 
+def check_at(folder: Path) -> None:
+    with closing(journal_at(folder)) as opened:
+        opened.check()
+
+
+def test_several_processes_may_open_a_new_journal_at_once(tmp_path: Path) -> None:
+    open_at_once(tmp_path)
+
+
+def test_several_processes_may_open_a_new_journal_in_postgresql_at_once(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    with postgres.database("template0") as url:
+        (tmp_path / "journal.url").write_text(url)
+        open_at_once(tmp_path)
+
+
 def test_many_threads_may_open_a_new_journal_at_once(tmp_path: Path) -> None:
     for round_ in range(5):
         folder = tmp_path / str(round_)
-        in_threads(8, lambda n, folder=folder: journal_at(folder).check())  # type: ignore[misc]
+        in_threads(8, lambda n, folder=folder: check_at(folder))  # type: ignore[misc]
+
+
+def test_many_threads_may_open_a_new_journal_in_postgresql_at_once(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    for _ in range(3):
+        with postgres.database("template0") as url:
+            (tmp_path / "journal.url").write_text(url)
+            in_threads(8, lambda n: check_at(tmp_path))
 
 
 def test_each_datanet_has_its_own_numbers(journal: Journal, recorder: Recorder) -> None:
@@ -270,9 +331,9 @@ def test_another_body_under_the_same_key_is_refused_and_records_nothing(
         lambda: recorder.record(paying(), retry("k", b"other")),
         lambda: journal.retried(retry("k", b"other")),
     ):
-        with pytest.raises(Invalid, match="another body") as refused:
+        with pytest.raises(Conflict, match="another body") as refused:
             act()
-        assert (refused.value.status, refused.value.code) == (422, "idempotency-key-reused")
+        assert (refused.value.status, refused.value.code) == (409, "idempotency-key-reused")
     assert_whole(journal, 1)
 
 
@@ -294,31 +355,26 @@ def test_of_many_requests_with_one_key_at_once_one_is_recorded(
 # All or nothing
 
 
-def test_nothing_is_visible_if_the_transaction_fails(journal: Journal, recorder: Recorder) -> None:
-    class Interrupted(Exception):
-        pass
+class Interrupted(Exception):
+    pass
 
-    class Failing(Journal):
-        """Fails after everything was written and before it commits."""
 
-        def issuing(self, datanet: str, into: Registration | None = None) -> Any:
-            inner = super().issuing(datanet)
+class Failing(Journal):
+    """Fails after everything was written and before it commits."""
 
-            class Broken_:
-                def __enter__(self) -> Any:
-                    self.issue = inner.__enter__()
-                    return self.issue
+    @contextmanager
+    def committing(self) -> Iterator[Commit]:
+        with super().committing() as commit:
+            yield commit
+            raise Interrupted
 
-                def __exit__(self, *_: object) -> None:
-                    inner.__exit__(Interrupted, Interrupted(), None)
-                    raise Interrupted
 
-            return Broken_()
-
+def test_nothing_is_visible_if_the_transaction_fails(
+    journal: Journal, recorder: Recorder, tmp_path: Path
+) -> None:
     recorder.record(paying())
-    failing = Failing(str(journal._engine.url))
     given = answer([supported(1, document("a"))], answer_id="ans_lost")
-    with pytest.raises(Interrupted):
+    with closing(Failing(journal_url(tmp_path))) as failing, pytest.raises(Interrupted):
         Recorder(failing, SIGNER).record(given, retry("k"))
     assert_whole(journal, 1)
     with pytest.raises(NotFound):
@@ -339,7 +395,8 @@ def test_an_answer_id_that_exists_is_refused_and_records_nothing(
     assert "SECRET" not in f"{refused.value} {refused.value.__cause__}", "errors are logged"
 
 
-def test_a_full_disk_says_so_and_records_nothing(journal: Journal, recorder: Recorder) -> None:
+def test_a_full_disk_says_so_and_records_nothing(sqlite_journal: Journal) -> None:
+    journal, recorder = sqlite_journal, Recorder(sqlite_journal, SIGNER)
     recorder.record(paying())
 
     @event.listens_for(journal._engine, "connect")
@@ -362,13 +419,119 @@ def test_a_full_disk_says_so_and_records_nothing(journal: Journal, recorder: Rec
     recorder.record(paying())
 
 
-def test_what_is_committed_is_synced_to_disk(journal: Journal) -> None:
-    with journal._engine.connect() as connection:
+def test_a_servers_full_disk_says_so_and_records_nothing(postgres_journal: Journal) -> None:
+    journal, recorder = postgres_journal, Recorder(postgres_journal, SIGNER)
+    recorder.record(paying())
+    with journal._writing() as connection:
+        connection.execute(sa.text(FULL))
+        connection.execute(sa.text(ON_LINES))
+    with pytest.raises(StorageFull) as refused:
+        recorder.record(paying())
+    assert (refused.value.status, refused.value.exit_code) == (507, 74)
+    assert_whole(journal, 1)
+    with journal._writing() as connection:
+        connection.execute(sa.text("DROP TRIGGER no_room ON lines"))
+    recorder.record(paying())
+    assert_whole(journal, 2)
+
+
+FULL = """
+CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$
+"""
+ON_LINES = "CREATE TRIGGER no_room AFTER INSERT ON lines EXECUTE FUNCTION no_room()"
+
+
+def test_what_is_committed_is_synced_to_disk(sqlite_journal: Journal) -> None:
+    with sqlite_journal._engine.connect() as connection:
         settings = {
             name: connection.execute(sa.text(f"PRAGMA {name}")).scalar()
             for name in ("journal_mode", "synchronous", "foreign_keys")
         }
     assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+@pytest.mark.parametrize(
+    ("default", "used"), [("off", "on"), ("local", "on"), ("remote_apply", "remote_apply")]
+)
+def test_what_a_server_commits_is_synced_to_disk_whatever_its_default(
+    postgres: Postgres, postgres_journal: Journal, tmp_path: Path, default: str, used: str
+) -> None:
+    name = journal_url(tmp_path).rpartition("/")[2]
+    postgres.execute(f"ALTER DATABASE {name} SET synchronous_commit = {default}")
+    with closing(journal_at(tmp_path)) as opened, opened._writing() as connection:
+        assert connection.execute(sa.text("SHOW synchronous_commit")).scalar() == used
+
+
+def test_a_server_that_does_not_wait_for_its_disk_is_noticed(
+    postgres: Postgres, postgres_journal: Journal
+) -> None:
+    assert postgres_journal.flushes()
+
+    try:
+        postgres.execute("ALTER SYSTEM SET full_page_writes = off")
+        postgres.execute("SELECT pg_reload_conf()")
+        until = time.monotonic() + 10
+        while postgres_journal.flushes():
+            assert time.monotonic() < until
+            time.sleep(0.02)
+    finally:
+        postgres.execute("ALTER SYSTEM RESET full_page_writes")
+        postgres.execute("SELECT pg_reload_conf()")
+
+
+# A server that is away
+
+
+def test_a_server_that_ends_our_connections_is_reached_again(
+    postgres: Postgres, postgres_journal: Journal, tmp_path: Path
+) -> None:
+    recorder = Recorder(postgres_journal, SIGNER)
+    recorder.record(paying())
+    postgres.end_connections(journal_url(tmp_path))
+    recorder.record(paying())
+    assert_whole(postgres_journal, 2)
+
+
+def test_nothing_is_recorded_whose_connection_is_lost_before_the_commit(
+    postgres: Postgres, postgres_journal: Journal, tmp_path: Path
+) -> None:
+    def lose() -> None:
+        with postgres_journal.issuing("eips") as issue:
+            issue.abandon(3, keccak(b"x"), 0)
+            postgres.end_connections(journal_url(tmp_path))
+
+    with pytest.raises(Unavailable):
+        lose()
+    assert_whole(postgres_journal, 0)
+
+
+def test_a_server_that_is_away_is_unavailable_and_its_password_is_not_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with pytest.raises(Unavailable) as refused, caplog.at_level(logging.DEBUG):
+        Journal(f"postgresql://somebody:SECRET@127.0.0.1:{free_port()}/none")
+    assert "SECRET" not in f"{refused.value} {refused.value.__cause__} {caplog.text}"
+
+
+def test_every_name_of_postgresql_is_understood(postgres_journal: Journal, tmp_path: Path) -> None:
+    url = journal_url(tmp_path)
+    for scheme in ("postgres", "postgresql", "postgresql+psycopg"):
+        with closing(Journal(url.replace("postgresql", scheme, 1))) as opened:
+            assert [one.datanet for one in opened.registrations()] == ["eips"]
+
+
+@pytest.mark.parametrize("url", ["mysql://x@y/z", "postgresql+asyncpg://x@y/z", "no address"])
+def test_another_database_is_refused_by_the_settings_name(url: str) -> None:
+    with pytest.raises(Misconfigured, match="FOOTNOTE_JOURNAL_URL"):
+        Journal(url)
+
+
+def test_a_copy_of_a_server_is_made_with_its_own_tool(
+    postgres_journal: Journal, tmp_path: Path
+) -> None:
+    with pytest.raises(Invalid, match="pg_dump"):
+        postgres_journal.back_up(tmp_path / "copy")
 
 
 def test_a_restart_goes_on_where_it_was(
@@ -382,27 +545,6 @@ def test_a_restart_goes_on_where_it_was(
     Recorder(reopened, SIGNER).record(paying())
     assert_whole(reopened, 2)
     reopened.close()
-
-
-def test_a_journal_of_the_first_schema_is_brought_up_to_date(
-    journal: Journal, tmp_path: Path
-) -> None:
-    with journal._writing() as connection:
-        for table in ("leases", "abandoned", "versions"):
-            connection.execute(sa.text(f"DROP TABLE {table}"))
-        for column in ("attempts DROP COLUMN purpose", "attempts DROP COLUMN fee_paid",
-                       "batches DROP COLUMN final_at"):  # fmt: skip
-            connection.execute(sa.text(f"ALTER TABLE {column}"))
-        connection.execute(sa.text("UPDATE meta SET value = '1' WHERE name = 'schema_version'"))
-    for _ in range(2):
-        newer = journal_at(tmp_path)
-        assert newer.lead("settle", "me", 10, 0)
-        with newer._reading() as connection:
-            connection.execute(sa.text("SELECT purpose, fee_paid, final_at FROM attempts, batches"))
-            version = connection.execute(
-                sa.text("SELECT value FROM meta WHERE name = 'schema_version'")
-            ).scalar()
-        assert version == "2"
 
 
 def test_a_newer_schema_is_refused(journal: Journal, tmp_path: Path) -> None:
@@ -526,9 +668,9 @@ def test_a_refusal_has_a_receipt_and_owes_nothing(journal: Journal, recorder: Re
 
 
 def test_without_a_registration_answers_are_numbered_unsigned_and_owe_nothing(
-    tmp_path: Path,
+    journal_folder: Path,
 ) -> None:
-    journal = journal_at(tmp_path)
+    journal = journal_at(journal_folder)
     bodies = [Recorder(journal, SIGNER).record(paying()) for _ in range(2)]
     assert [body["receipt"]["seq"] for body in bodies] == [0, 1]
     assert bodies[0]["receipt"]["signature"] is None
@@ -727,7 +869,7 @@ def test_withdrawals_add_up_and_the_scan_goes_on_from_its_mark(journal: Journal)
 def test_a_journal_that_somebody_holds_for_a_moment_is_waited_for(
     journal: Journal, recorder: Recorder
 ) -> None:
-    with journal._writing():
+    with journal.issuing("eips"):
         thread = threading.Thread(target=recorder.record, args=(paying(),))
         thread.start()
         time.sleep(0.3)
@@ -759,3 +901,232 @@ def test_a_key_has_one_row_of_nonces_in_all_ledgers_of_a_chain(
     assert journal.take_nonce(second, address(60), 7) is None, "7 is that of a mined batch"
     assert journal.nonces_owned(address(60), newer.ledger_id) == {7}
     assert journal.take_nonce(second, address(60), 8) is not None
+
+
+# Who asks
+
+
+NOON = 20_000 * DAY_SECONDS + DAY_SECONDS / 2
+
+
+def asker(questions_per_day: int | None = 2, key_id: str = "k1") -> Asker:
+    return Asker("acme", key_id, questions_per_day)
+
+
+def test_a_key_has_its_answers_of_a_day_from_each_datanet_and_no_more(
+    journal: Journal, recorder: Recorder
+) -> None:
+    now = [NOON]
+    clocked = replace(recorder, clock=lambda: now[0])
+    journal.register(registration(datanet="rfcs"))
+    for _ in range(2):
+        clocked.record(paying(), asker=asker())
+    with pytest.raises(QuotaSpent) as spent:
+        clocked.record(paying(), asker=asker())
+    assert (spent.value.status, spent.value.code) == (429, "quota-spent")
+    assert spent.value.retry_after_seconds == DAY_SECONDS / 2
+    assert_whole(journal, 2)
+    assert journal.answered_today("k1", "eips", 20_000) == 2
+    clocked.record(paying(1, "rfcs"), asker=asker())
+    clocked.record(paying(), asker=asker(key_id="k2"))
+    clocked.record(paying())
+    now[0] += DAY_SECONDS / 2
+    clocked.record(paying(), asker=asker())
+    assert journal.answered_today("k1", "eips", 20_001) == 1
+
+
+def test_a_request_that_was_answered_costs_no_quota_again(
+    journal: Journal, recorder: Recorder
+) -> None:
+    first = recorder.record(paying(), retry("k"), asker(1))
+    assert recorder.record(paying(), retry("k"), asker(1)) == first
+    assert_whole(journal, 1)
+
+
+ASKING = """
+import sys
+from pathlib import Path
+from rewards.journal.records import Asker, QuotaSpent
+from rewards.record import Recorder
+from tests.behaviour.test_journal import NOON, SIGNER
+from tests.money import journal_at, paying
+recorder = Recorder(journal_at(Path(sys.argv[1])), SIGNER, clock=lambda: NOON)
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(10):
+    try:
+        recorder.record(paying(), asker=Asker("acme", "k1", 17))
+    except QuotaSpent:
+        pass
+"""
+
+
+def test_the_days_quota_is_exact_however_many_processes_ask(
+    journal: Journal, tmp_path: Path
+) -> None:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", ASKING, str(tmp_path)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        for _ in range(3)
+    ]  # fmt: skip
+    for process in processes:
+        assert line_from(process) == "ready"
+    for process in processes:
+        go(process)
+    for process in processes:
+        process.communicate()
+        assert process.returncode == 0
+    assert journal.answered_today("k1", "eips", 20_000) == 17
+    assert_whole(journal, 17)
+
+
+def test_another_tenants_answer_is_as_unknown_as_one_that_never_was(
+    journal: Journal, recorder: Recorder
+) -> None:
+    theirs = recorder.record(paying(), asker=asker())["id"]
+    nobodys = recorder.record(paying())["id"]
+    assert journal.answer(theirs)["id"] == theirs
+    assert journal.answer(theirs, "acme")["id"] == theirs
+    assert journal.answer(nobodys, "anonymous")["id"] == nobodys
+    said = set()
+    for answer_id, tenant in ((theirs, "anonymous"), (nobodys, "acme"), ("ans_x", "acme")):
+        with pytest.raises(NotFound) as refused:
+            journal.answer(answer_id, tenant)
+        said.add(str(refused.value))
+    assert len(said) == 1
+
+
+def test_a_name_that_no_database_keeps_names_nothing(journal: Journal, recorder: Recorder) -> None:
+    recorder.record(paying())
+    with pytest.raises(NotFound):
+        journal.answer("ans\0", "anonymous\0")
+    assert not journal.knows("eips\0")
+    assert journal.key("k\0") is None
+
+
+KEY = ApiKey("k1", "laptop", "acme", sha256(b"s"), ("ask", "ingest"), ("eips",), 60, None, 1_000)
+
+
+def test_a_key_is_kept_as_it_was_made(journal: Journal) -> None:
+    assert not journal.has_keys()
+    everywhere = replace(KEY, key_id="k0", datanets=None, questions_per_day=5, created_at=2_000)
+    for key in (everywhere, KEY):
+        journal.create_key(key)
+    assert journal.keys() == [KEY, everywhere]
+    assert journal.key("k0") == everywhere
+    assert journal.key("k2") is None
+    with pytest.raises(Broken):
+        journal.create_key(KEY)
+
+
+def test_a_revoked_key_stays_known_so_that_the_service_stays_closed(journal: Journal) -> None:
+    journal.create_key(KEY)
+    assert journal.revoke_key("k1", 1_500)
+    assert not journal.revoke_key("k1", 1_600)
+    assert not journal.revoke_key("k2", 1_600)
+    assert journal.key("k1") == replace(KEY, revoked_at=1_500)
+    assert journal.has_keys()
+
+
+def test_the_use_of_a_key_is_noted_once_a_minute(journal: Journal) -> None:
+    journal.create_key(KEY)
+    used = []
+    for at in (2_000, 2_060, 2_061, 2_000):
+        journal.note_key_used("k1", at)
+        key = journal.key("k1")
+        assert key is not None
+        used.append(key.used_at)
+    journal.note_key_used("nobody's", 9_000)
+    assert used == [2_000, 2_000, 2_061, 2_061]
+
+
+# Workers side by side
+
+
+def test_of_two_workers_that_plan_at_once_one_goes_on(
+    journal: Journal, recorder: Recorder, tmp_path: Path
+) -> None:
+    recorder.record(paying())
+    planned = planned_batch(journal)
+    outcomes: list[str] = []
+
+    def plan(number: int) -> None:
+        with closing(journal_at(tmp_path)) as mine:
+            try:
+                mine.plan(planned)
+                taken = mine.take_nonce(planned, address(60 + number), 7)
+                outcomes.append("taken" if taken else "busy")
+            except Overtaken:
+                outcomes.append("overtaken")
+
+    in_threads(6, plan)
+    assert sorted(outcomes) == ["overtaken"] * 5 + ["taken"]
+
+
+def test_a_key_that_many_workers_use_at_once_has_one_transaction_in_flight(
+    journal: Journal, recorder: Recorder, tmp_path: Path
+) -> None:
+    names = [f"d{number}" for number in range(6)]
+    recorder.record(paying())
+    first = planned_batch(journal)
+    plans = [
+        journal.plan(replace(first, datanet=name, batch_id=keccak(name.encode()))) for name in names
+    ]
+    outcomes: list[object] = []
+
+    def take(number: int) -> None:
+        with closing(journal_at(tmp_path)) as mine:
+            outcomes.append(mine.take_nonce(plans[number], address(60), 7 + number))
+
+    in_threads(6, take)
+    assert len([taken for taken in outcomes if taken]) == 1
+    assert len(journal.in_flight(address(60))) == 1
+
+
+def test_of_many_that_want_a_lease_at_once_one_leads(journal: Journal, tmp_path: Path) -> None:
+    leading: list[bool] = []
+
+    def lead(number: int) -> None:
+        with closing(journal_at(tmp_path)) as mine:
+            leading.append(mine.lead("settle", f"worker {number}", 10, 1_000))
+
+    in_threads(6, lead)
+    assert leading.count(True) == 1
+
+
+def test_policies_registrations_and_withdrawals_noted_at_once_are_all_kept(
+    journal: Journal, tmp_path: Path
+) -> None:
+    ledgers = [replace(FAR, pool=address(200 + number)) for number in range(6)]
+
+    def note(number: int) -> None:
+        with closing(journal_at(tmp_path)) as mine:
+            mine.set_policy("eips", replace(UNLIMITED, price_per_answer=100 + number))
+            mine.add_ledger(ledgers[number])
+            mine.register(registration(ledgers[number]))
+            mine.add_claims(LEDGER_ID, [(address(1), 5)], 0, 10)
+
+    in_threads(6, note)
+    assert journal.set_policy("eips", UNLIMITED) == 7
+    assert len(journal.registrations()) == 7
+    newest = journal.registration("eips")
+    assert newest is not None
+    positions = sa.text("SELECT position FROM registrations ORDER BY position")
+    with journal._reading() as connection:
+        assert connection.execute(positions).scalars().all() == [1, 2, 3, 4, 5, 6, 7]
+    assert journal.claimed(LEDGER_ID, address(1)) == 5, "the same blocks count once"
+
+
+def test_what_is_read_at_once_is_of_one_moment(
+    journal: Journal, recorder: Recorder, tmp_path: Path
+) -> None:
+    """A reader that began before an answer was recorded sees nothing of it."""
+    recorder.record(paying())
+    count = sa.text("SELECT count(*) FROM receipts")
+    with journal._reading() as connection:
+        assert connection.execute(count).scalar() == 1
+        recorder.record(paying())
+        assert connection.execute(count).scalar() == 1
+    assert_whole(journal, 2)

@@ -23,13 +23,13 @@ from cli.stack import FOOTNOTE, Stack, clean_environment, free_port, give_coin
 from footnote.addresses import Address, format_address
 from footnote.errors import Misconfigured, Unavailable
 from footnote.ids import keccak
+from rewards.answered import with_live_status
 from rewards.audit import audit
 from rewards.batch import Attempt, Batch, SentBatch, batch_of
 from rewards.chain import EvmChain
 from rewards.keys import Key
 from rewards.ledger import Ledger
 from rewards.queue import Polling, RedisWakeUps, WakeUps
-from rewards.record import with_live_status
 from rewards.settler import Alarm, Pace, Settler, Spending
 from rewards.worker import Worker
 from tests.behaviour.test_chain import settle as settle_directly

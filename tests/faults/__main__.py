@@ -1,6 +1,6 @@
 """Run schedules against the real thing.
 
-    python -m tests.faults [--seeds 100] [--first 1] [--trace]
+    python -m tests.faults [--seeds 100] [--first 1] [--postgresql] [--trace]
 
 The last line of output is one JSON object. Exits with 1 where a schedule failed; its folder, with
 journal and logs, is kept and named.
@@ -26,6 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--seeds", type=int, default=100)
     parser.add_argument("--first", type=int, default=int(time.time()))
+    parser.add_argument("--postgresql", action="store_true", help="journals on a server")
     parser.add_argument("--trace", action="store_true")
     arguments = parser.parse_args()
     began = time.monotonic()
@@ -34,6 +35,7 @@ def main() -> None:
     result = _summary(outcomes) | {
         "first": arguments.first,
         "seeds": arguments.seeds,
+        "postgresql": arguments.postgresql,
         "seconds": round(time.monotonic() - began, 1),
     }
     print(json.dumps(result))
@@ -52,7 +54,7 @@ def _run(arguments: argparse.Namespace, folder: Path) -> list[Outcome]:
                     site.close()
                 home = folder / f"site-{seed}"
                 home.mkdir()
-                site, used = Site(home), 0
+                site, used = Site(home, postgresql=arguments.postgresql), 0
             outcome = run_seed(seed, site, print if arguments.trace else _silent)
             used = used + 1 if outcome.disaster != "reset chain" else SCHEDULES_PER_SITE
             outcomes.append(outcome)

@@ -5,10 +5,8 @@ Each takes the schedule, does it, and counts it.
 
 from __future__ import annotations
 
-import shutil
-import sqlite3
 from collections.abc import Callable, Mapping
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -23,6 +21,7 @@ from rewards.chain import EvmChain, Fees
 from rewards.keys import Key
 from rewards.ledger import Registration
 from tests.conftest import rpc
+from tests.faults.databases import OF_BATCHES, PostgresDatabase
 from tests.faults.proxy import Mood
 from tests.money import deployed
 
@@ -156,17 +155,12 @@ def settle(schedule: Schedule, batch: Batch) -> None:
 
 def old_batches(schedule: Schedule) -> None:
     """Workers stop; Batches become as they were at the last copy; receipts are whole."""
-    if schedule.backup is None or schedule.chance.random() < 0.5:
-        schedule.back_up()
+    if not schedule.database.backed_up or schedule.chance.random() < 0.5:
+        schedule.database.back_up()
         return
     schedule.note("journal restored, receipts whole")
     schedule.end_all()
-    with closing(sqlite3.connect(schedule.folder / "journal.sqlite", timeout=30)) as live:
-        live.execute("ATTACH ? AS old", (str(schedule.backup),))
-        for table in ("batches", "attempts", "leases", "claims"):
-            live.execute(f"DELETE FROM main.{table}")
-            live.execute(f"INSERT INTO main.{table} SELECT * FROM old.{table}")
-        live.commit()
+    schedule.database.restore(OF_BATCHES)
 
 
 def new_pool(schedule: Schedule) -> None:
@@ -194,6 +188,19 @@ def new_pool(schedule: Schedule) -> None:
     before.journal.add_ledger(ledger)
     before.journal.register(registration)
     schedule.places.append(replace(before, pool=pool, registration=registration))
+
+
+def end_connections(schedule: Schedule) -> None:
+    """Every connection to the journal ends, whatever it was in the middle of."""
+    assert isinstance(schedule.database, PostgresDatabase)
+    schedule.note("connections ended")
+    schedule.database.end_connections()
+
+
+def crash_server(schedule: Schedule) -> None:
+    assert isinstance(schedule.database, PostgresDatabase)
+    schedule.note("postgresql crashed")
+    schedule.database.crash()
 
 
 def nothing(schedule: Schedule) -> None:
@@ -225,6 +232,12 @@ EVENTS: Mapping[str, Callable[[Schedule], None]] = {
     "journal restored, receipts whole": old_batches,
 }
 
+POSTGRESQL_EVENTS: Mapping[str, Callable[[Schedule], None]] = {
+    "connections ended": end_connections,
+    "postgresql crashed": crash_server,
+}
+"""What happens to the journal's server, where it has one."""
+
 
 # Disasters
 
@@ -241,15 +254,13 @@ def strange_batch(schedule: Schedule) -> None:
 
 def old_journal(schedule: Schedule) -> None:
     """Everybody stops, the API too, and finds the journal as it was at the last copy."""
-    assert schedule.backup is not None
     schedule.end_all()
     schedule.place.journal.close()
-    for suffix in ("", "-wal", "-shm"):
-        (schedule.folder / f"journal.sqlite{suffix}").unlink(missing_ok=True)
-    shutil.copy(schedule.backup, schedule.folder / "journal.sqlite")
+    schedule.database.restore()
     for ask in schedule.asks[-1:]:
         with suppress(FootnoteError):
             schedule.recorder.check(ask.datanet)
+    schedule.ask()  # on a slow machine the turbulence may end before anybody else does
 
 
 def reset(schedule: Schedule) -> None:

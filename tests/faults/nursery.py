@@ -17,6 +17,7 @@ from typing import Any
 
 from sqlalchemy import event
 
+from footnote.errors import Unavailable
 from footnote.settings import read_settings
 from rewards.worker import build_worker
 
@@ -40,7 +41,11 @@ def _work(order: dict[str, Any]) -> None:
     log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    worker = build_worker(read_settings())
+    try:
+        worker = build_worker(read_settings())
+    except Unavailable as error:  # as the command does, and whoever keeps it up starts it again
+        print(error, flush=True)
+        return
     skew = float(order["skew"])
     worker.settler = replace(worker.settler, clock=lambda: time.time() + skew)
     if order["disk_full"]:
@@ -49,10 +54,16 @@ def _work(order: dict[str, Any]) -> None:
 
 
 def _fill_disk(journal: Any) -> None:
-    """SQLite lets this process's connections grow the file no further."""
+    """SQLite lets this process's connections grow the file no further; PostgreSQL takes no writes
+    from them."""
+    server = journal._engine.dialect.name == "postgresql"
 
     @event.listens_for(journal._engine, "connect")
     def limit(connection: Any, _: Any) -> None:
+        if server:
+            connection.execute("SET default_transaction_read_only = on")
+            connection.commit()
+            return
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
         connection.execute(f"PRAGMA max_page_count = {pages}")
 

@@ -1,4 +1,4 @@
-"""One schedule against the real thing: real workers, anvil, Redis and SQLite.
+"""One schedule against the real thing: real workers, anvil, Redis, and SQLite or PostgreSQL.
 
 The seed gives the faults, their order and their moments. Processes race, so the same seed need not
 give the same interleaving; it gives the same attack. Turbulence lasts a few seconds; then faults
@@ -12,13 +12,12 @@ import os
 import random
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,14 +31,24 @@ from rewards.marks import Marks
 from rewards.queue import RedisWakeUps
 from rewards.record import Recorder
 from tests.conftest import CHECKOUT, required, rpc, start_chain
-from tests.faults.misfortunes import DISASTERS, EVENTS, FUNDED, NO_LIMIT, RICH
+from tests.faults.databases import Database, PostgresDatabase, SqliteFile
+from tests.faults.misfortunes import (
+    DISASTERS,
+    EVENTS,
+    FUNDED,
+    NO_LIMIT,
+    POSTGRESQL_EVENTS,
+    RICH,
+)
 from tests.faults.proxy import Mood, Proxy
 from tests.money import Place, deployed, new_key, place
+from tests.postgres import Postgres, server_program
 from tests.simulator.asked import Ask, accounts_of, drawn, policy
 
 TURBULENT_SECONDS = 6.0
 QUIET_SECONDS = 45.0
 BLOCK_SECONDS = 0.1
+MOST_ASKS = 30
 POINTS = ("PlannedBatch", "NoncedBatch", "SignedBatch", "SentBatch", "MinedBatch")
 
 
@@ -69,11 +78,15 @@ class Held:
 
 
 class Site:
-    """What several schedules share: a chain, a Redis, and a nursery of workers."""
+    """What several schedules share: a chain, a Redis, a nursery of workers, and with
+    ``postgresql`` a server for their journals."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, postgresql: bool = False) -> None:
         self.folder = folder
         self._ends = ExitStack()
+        if postgresql and server_program("postgres") is None:
+            required("postgresql")
+        self._postgres = self._ends.enter_context(Postgres()) if postgresql else None
         self.stack = self._ends.enter_context(Stack(folder, clean_environment()))
         past = str(int(time.time()) - 1_000_000)
         self.url = start_chain(self.stack, "--slots-in-an-epoch", "1", "--timestamp", past)
@@ -110,6 +123,12 @@ class Site:
         self._nursery.stdin.flush()
         return int(self._line())
 
+    def database(self, folder: Path) -> Database:
+        """A new one for the journal of ``folder``."""
+        if self._postgres is None:
+            return SqliteFile(folder)
+        return PostgresDatabase(self._postgres, folder)
+
     def _line(self) -> str:
         assert self._nursery.stdout is not None
         return self._nursery.stdout.readline().strip()
@@ -126,6 +145,10 @@ class Schedule:
         self.depth = self.confirmations or 2
         share = chance.choice((0.15, 0.3, 0.5))
         self.faults = [name for name in EVENTS if chance.random() < share]
+        self.database = site.database(folder)
+        if isinstance(self.database, PostgresDatabase):
+            own = random.Random(f"{seed} postgresql")  # the other draws are as with SQLite
+            self.faults += [name for name in POSTGRESQL_EVENTS if own.random() < 0.5]
         self.disaster = chance.choice(list(DISASTERS)) if chance.random() < 0.25 else "none"
         self.workers = chance.choice((1, 1, 2, 2, 3, 4))
         self.outcome = Outcome(seed, self.disaster)
@@ -138,7 +161,6 @@ class Schedule:
         self.undo: list[tuple[float, Callable[[], object]]] = []
         self.lied = False
         self.began = time.monotonic()
-        self.backup: Path | None = None
         self.base_fee: int | None = None
 
     # The story
@@ -162,6 +184,7 @@ class Schedule:
                 rpc(self.site.url, "evm_setAutomine", True)
             self._judge()
             self.place.journal.close()
+            self.database.close()
         self.outcome.seconds = time.monotonic() - began
         return self.outcome
 
@@ -180,7 +203,7 @@ class Schedule:
         self.as_owner(self.place, self.allow(self.place, self.other.address, True))
         rpc(url, "anvil_mine", hex(self.depth + 1))
         rpc(url, "evm_setAutomine", False)
-        self.back_up()
+        self.database.back_up()
 
     @property
     def place(self) -> Place:
@@ -198,12 +221,13 @@ class Schedule:
                 self._mine()
                 next_block = now + self.chance.uniform(0.5, 1.5) * BLOCK_SECONDS
             if now >= next_ask:
-                self._ask()
+                if len(self.asks) < MOST_ASKS:
+                    self.ask()
                 next_ask = now + self.chance.expovariate(5.0)
             if now >= next_event and self.faults:
                 name = self.chance.choice(self.faults)
                 self.say(f"{now:6.2f} * {name}")
-                EVENTS[name](self)
+                {**EVENTS, **POSTGRESQL_EVENTS}[name](self)
                 next_event = now + self.chance.uniform(0.15, 1.0)
             if now >= disaster_at and self.disaster != "none":
                 disaster_at = TURBULENT_SECONDS + 1
@@ -252,8 +276,9 @@ class Schedule:
 
     # Asking
 
-    def _ask(self) -> None:
-        if self.stopped or len(self.asks) >= 30:
+    def ask(self) -> None:
+        """Somebody new asks."""
+        if self.stopped:
             return
         self.asks.append(drawn(self.chance, len(self.asks), [self.place.name]))
         self._answer(self.asks[-1])
@@ -374,14 +399,6 @@ class Schedule:
 
     def note(self, name: str) -> None:
         self.outcome.coverage[name] += 1
-
-    def back_up(self) -> None:
-        self.backup = self.folder / "backup.sqlite"
-        with (
-            closing(sqlite3.connect(self.folder / "journal.sqlite")) as live,
-            closing(sqlite3.connect(self.backup)) as copy,
-        ):
-            live.backup(copy)
 
     # Judgement
 

@@ -22,7 +22,7 @@ from rewards.batch import (
     SignedBatch,
 )
 from rewards.chain import Reverted
-from rewards.journal.records import Retry
+from rewards.journal.records import ANONYMOUS, Asker, Retry
 from rewards.ledger import Registration
 from rewards.record import Recorder
 from rewards.settler import Settler
@@ -224,9 +224,11 @@ class DropsWhatIsRefused(Settler):
 class AnswersFirst(Recorder):
     """The caller has its answer before the commit is known to have happened."""
 
-    def record(self, answer: Answer, retry: Retry | None = None) -> dict[str, Any]:
+    def record(
+        self, answer: Answer, retry: Retry | None = None, asker: Asker = ANONYMOUS
+    ) -> dict[str, Any]:
         try:
-            return Recorder.record(self, answer, retry)
+            return Recorder.record(self, answer, retry, asker)
         except Unavailable:
             digest = "0x" + bytes(31).hex() + "01"
             return {

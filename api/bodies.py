@@ -1,10 +1,14 @@
 """Bodies in: JSON, UTF-8, at most 256 KiB, without the traps that frameworks let through.
 
 A middleware, so that a hostile body is refused before anything parses it: by length while it
-streams, then by content type, then as strict JSON.
+streams, then by content type, then as strict JSON. Two routes take other bodies: documents are sent
+as files and may be larger, which :mod:`api.routes.documents` bounds while they stream, and a job is
+retried without any.
 """
 
 from __future__ import annotations
+
+import re
 
 from fastapi.responses import Response
 from starlette.requests import Request
@@ -16,6 +20,7 @@ from footnote import strict_json
 
 MAX_BODY_BYTES = 256 * 1024
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_OTHER_BODIES = re.compile(r"/v1/datanets/[^/]+/(?:documents|jobs/[^/]+/retry)")
 
 
 class StrictJsonBodies:
@@ -25,7 +30,7 @@ class StrictJsonBodies:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] not in _WITH_BODY or not _is_route(scope):
+        if scope["type"] != "http" or not _is_checked(scope):
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
@@ -41,6 +46,12 @@ class StrictJsonBodies:
             await refusal(scope, receive, send)
             return
         await self._app(scope, _replayed(body, receive), send)
+
+
+def _is_checked(scope: Scope) -> bool:
+    if scope["method"] not in _WITH_BODY or _OTHER_BODIES.fullmatch(scope["path"]):
+        return False
+    return _is_route(scope)
 
 
 def _is_route(scope: Scope) -> bool:

@@ -136,9 +136,7 @@ class _Readable:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, FormParserError):
-            raise Malformed(
-                "the form cannot be read", "let your HTTP client write it"
-            ) from error
+            raise Malformed("the form cannot be read", "let your HTTP client write it") from error
 
 
 def _text(data: bytes) -> str:

@@ -138,7 +138,8 @@ class Incoming:
     def digest(self) -> bytes:
         """What was sent: equal for equal documents under equal names."""
         files = [[one.name, one.sha256] for one in self.files]
-        return sha256(canonical_json([files, self.contributors, self.license or ""]))
+        body = {"files": files, "contributors": self.contributors, "license": self.license}
+        return sha256(canonical_json(body))
 
     def _stored(self) -> str:
         """The ending is kept where it is plain, since readers go by it."""
@@ -240,14 +241,14 @@ def _documents(upload: Incoming, value: object) -> list[Mapping[str, Any]]:
             raise Invalid("license is no text", "name it as SPDX has it")
         upload.contributors, upload.license = given, license_
         value = value["documents"]
-    documents = value if isinstance(value, list) else [value]
+    documents: list[Any] = value if isinstance(value, list) else [value]
     if not documents:
         raise Invalid("no document was sent", "send at least one", code="no-file")
     for number, document in enumerate(documents):
         if not isinstance(document, dict):
             raise Invalid(f"document {number} is no object", "give id, text and title of each")
         for name in ("id", "text"):
-            if not isinstance(document.get(name), str) or not document[name].strip():
+            if not isinstance(document.get(name), str) or not document[name]:
                 raise Invalid(f"document {number} has no {name}", f"give its {name} as text")
     return documents
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pypdf import PageObject, PdfReader
-from pypdf.errors import DependencyError
+from pypdf.errors import DependencyError, LimitReachedError
 
 from indexer.readers.ink import Ink
 from indexer.readers.plain import stem
@@ -20,9 +20,10 @@ _INVISIBLE = (3, 7)
 """Text render modes that paint nothing."""
 _SMALLEST = 1.0
 """Points of a font that a person can still see."""
+MAX_PAGES = 20_000
 
 
-class _Encrypted(ValueError):
+class _Refused(ValueError):
     """Its reason tells what to do."""
 
 
@@ -31,18 +32,22 @@ def read(name: str, data: bytes) -> Submission:
     outside its page or in no size is left out and counted.
 
     Raises:
-        ValueError: for an encrypted or damaged file, and for a scan without text.
+        ValueError: for an encrypted or damaged file, a scan without text, and too many pages.
     """
     try:
         reader = PdfReader(io.BytesIO(data))
         if reader.is_encrypted and not reader.decrypt(""):
-            raise _Encrypted("an encrypted PDF; save it without a password")
+            raise _Refused("an encrypted PDF; save it without a password")
+        if len(reader.pages) > MAX_PAGES:
+            raise _Refused(f"a PDF of over {MAX_PAGES:,} pages; split it")
         read_pages = [_read_page(page) for page in reader.pages]
         title = (reader.metadata.title or "").strip() if reader.metadata else ""
-    except _Encrypted:
+    except (_Refused, MemoryError):
         raise
     except DependencyError as error:  # a cipher that pypdf leaves to another library
         raise ValueError("an encrypted PDF; save it without a password") from error
+    except LimitReachedError as error:
+        raise ValueError("a PDF that unpacks to more than a document holds") from error
     except Exception as error:  # pypdf lets through what its decoders raise
         raise ValueError("a damaged PDF") from error
     text = "\n\n".join(page for page, _ in read_pages if page)

@@ -26,3 +26,5 @@ class Unreadable:
 
     document_id: str
     reason: str
+    code: str = "document-unreadable"
+    what_to_do: str = "mend it and send it again"

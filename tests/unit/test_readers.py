@@ -6,7 +6,7 @@ import os
 import random
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -24,10 +24,19 @@ from indexer.admission import Defaults, admit
 from indexer.readers import docx, html, pdf, plain
 from indexer.readers.files import FolderSettings, SourceFile, find_files, read_file
 from indexer.readers.front_matter import split_front_matter
+from indexer.readers.isolation import IsolatedReader
+from indexer.readers.limits import Limits
 from indexer.readers.submission import Submission, Unreadable
 from tests.corpus import ALICE, BOB
 
 MAX_BYTES = 5_000_000
+ISOLATED = IsolatedReader(Limits.of(MAX_BYTES))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_process_for_all() -> Iterator[None]:
+    yield
+    ISOLATED.close()
 
 
 def source(path: Path) -> SourceFile:
@@ -35,7 +44,7 @@ def source(path: Path) -> SourceFile:
 
 
 def only(path: Path, max_bytes: int = MAX_BYTES) -> Submission | Unreadable:
-    (found,) = read_file(source(path), max_bytes)
+    (found,) = read_file(source(path), max_bytes, ISOLATED)
     return found
 
 
@@ -334,7 +343,7 @@ def test_every_line_is_read_and_a_bad_one_is_named_by_its_number(tmp_path: Path)
         b'{"id": "h", "text": "H."}',
     ]
     path.write_bytes(b"\r\n".join(lines))
-    found = list(read_file(source(path), MAX_BYTES))
+    found = list(read_file(source(path), MAX_BYTES, ISOLATED))
     assert [f.document_id for f in found if isinstance(f, Submission)] == ["a", "h"]
     assert [(f.document_id, f.reason) for f in found if isinstance(f, Unreadable)] == [
         ("d.jsonl:3", "a key stands twice"),
@@ -351,7 +360,7 @@ def test_a_line_too_long_is_refused_and_the_next_one_read(tmp_path: Path) -> Non
     path = tmp_path / "d.jsonl"
     long = json.dumps({"id": "long", "text": "x" * 200_000})
     path.write_text(f"{long}\n" + json.dumps({"id": "b", "text": "B."}))
-    first, second = read_file(source(path), 10)
+    first, second = read_file(source(path), 10, ISOLATED)
     assert first == Unreadable("d.jsonl:1", "a line over 100,060 bytes")
     assert second.document_id == "b"
 
@@ -382,7 +391,7 @@ def test_a_file_over_the_limit_is_refused_unread(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "darwin", reason="the file system there takes UTF-8 names only")
 def test_a_file_whose_name_is_no_text_is_refused_and_stops_no_other(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"caf\xe9.txt")).write_text("Text.")
-    (submission,) = read_file(find_files([tmp_path])[0], MAX_BYTES)
+    (submission,) = read_file(find_files([tmp_path])[0], MAX_BYTES, ISOLATED)
     assert isinstance(submission, Submission)
     with pytest.raises(Invalid, match="printable"):
         admit(submission, Defaults((ALICE,), "CC0-1.0"), MAX_BYTES)
@@ -391,7 +400,7 @@ def test_a_file_whose_name_is_no_text_is_refused_and_stops_no_other(tmp_path: Pa
 def applied(root: Path, name: str) -> Submission:
     settings = FolderSettings()
     file = SourceFile(root / name, name, root)
-    (submission,) = read_file(file, MAX_BYTES)
+    (submission,) = read_file(file, MAX_BYTES, ISOLATED)
     assert isinstance(submission, Submission)
     return settings.apply(file, submission)
 
@@ -469,7 +478,7 @@ def test_a_merged_cell_is_read_once() -> None:
 
 def test_a_folder_that_cannot_be_looked_into_is_said_and_not_passed_over(tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir()
-    (found,) = read_file(SourceFile(tmp_path / "closed", "closed", tmp_path), 5_000_000)
+    (found,) = read_file(SourceFile(tmp_path / "closed", "closed", tmp_path), 5_000_000, ISOLATED)
     assert found == Unreadable("closed", "a folder that cannot be read")
 
 

@@ -3,29 +3,69 @@
 from __future__ import annotations
 
 import logging
+import sys
+from dataclasses import dataclass
+from typing import Any
 
 import click
 import uvicorn
+from fastapi import FastAPI
+from uvicorn.supervisors import Multiprocess
 
 from api.app import build_app, build_services
 from api.mcp import build_mcp
 from footnote.settings import read_settings
 
+_HOW: dict[str, Any] = {
+    "log_level": "warning",
+    "loop": "uvloop" if sys.platform != "win32" else "asyncio",
+    "http": "httptools",
+    "ws": "none",
+    "timeout_graceful_shutdown": 10,
+}
+LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Makes the application in the process that serves it."""
+
+    host: str
+
+    def __call__(self) -> FastAPI:
+        logging.basicConfig(level=logging.WARNING, format=LOG_FORMAT)
+        return build_app(build_services(read_settings()), self.host)
+
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65_535))
-def serve(host: str, port: int) -> None:
+@click.option(
+    "--processes",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="How many processes answer, over one journal and the same snapshots.",
+)
+def serve(host: str, port: int, processes: int) -> None:
     """Serve questions and answers over HTTP; /docs describes the API.
 
     Starts no other service. Without FOOTNOTE_REDIS_URL the worker polls; without a registered
     Datanet nothing is paid.
     """
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    app = build_app(build_services(read_settings()), host)
+    served = Served(host)
     shown = f"[{host}]" if ":" in host else host
-    click.echo(f"footnote serves http://{shown}:{port}", err=True)
-    uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=10)
+    if processes == 1:
+        app = served()
+        click.echo(f"footnote serves http://{shown}:{port}", err=True)
+        uvicorn.run(app, host=host, port=port, **_HOW)
+    else:
+        config = uvicorn.Config(
+            served, factory=True, host=host, port=port, workers=processes, **_HOW
+        )  # fmt: skip
+        listening = config.bind_socket()
+        click.echo(f"footnote serves http://{shown}:{port}", err=True)
+        Multiprocess(config, sockets=[listening]).run()
 
 
 @click.command()
@@ -38,5 +78,5 @@ def mcp() -> None:
     \b
     {"mcpServers": {"footnote": {"command": "footnote", "args": ["mcp"]}}}
     """
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    logging.basicConfig(level=logging.WARNING, format=LOG_FORMAT)
     build_mcp(build_services(read_settings())).run("stdio")

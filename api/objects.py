@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from api.services import Services
@@ -44,7 +45,11 @@ def document_object(services: Services, datanet: str, document_id: str) -> dict[
 
 def search_object(services: Services, datanet: str, question: str, k: int) -> dict[str, Any]:
     """The chunks that fit best."""
-    snapshot_id, hits = services.answerer.search(datanet, question, k)
+    return hits_object(*services.answerer.search(datanet, question, k))
+
+
+def hits_object(snapshot_id: bytes, hits: Sequence[Hit]) -> dict[str, Any]:
+    """Hits of a snapshot, as a search shows them."""
     return {
         "object": "list",
         "snapshot": "sha256:" + snapshot_id.hex(),

@@ -29,14 +29,15 @@ MEMORY_BAR_MB = 1_500.0
 
 
 def measure_ours(documents: Path) -> dict[str, Any]:
+    from footnote.settings import Settings
     from indexer.admission import Defaults
     from indexer.ingest import Indexer
     from indexer.readers.files import find_files
     from rag.index.datanets import datanet_folder
-    from rag.models.embedder import SentenceTransformerEmbedder
+    from rag.models.choice import indexing_embedder
 
     with tempfile.TemporaryDirectory() as home:
-        embedder = SentenceTransformerEmbedder(for_questions=False)
+        embedder = indexing_embedder(Settings(home=Path(home)))
         embedder.embed_documents(["warm"])
         folder = datanet_folder(Path(home), "bench")
         indexer = Indexer(folder, Path(home) / "cache.sqlite", embedder, 5_000_000)

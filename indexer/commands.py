@@ -21,7 +21,7 @@ from indexer.readers.files import find_files
 from rag.index.datanets import datanet_folder, datanet_names, published_folder
 from rag.index.documents import Catalogue, Texts
 from rag.index.snapshot import CATALOGUE, Manifest, current_manifest
-from rag.models.embedder import SentenceTransformerEmbedder
+from rag.models.choice import export_id_of, indexing_embedder
 
 _weight_option = click.option(
     "--dense-weight",
@@ -51,13 +51,15 @@ def indexer_of(
     settings: Settings, datanet: str, progress: Reporter, dense_weight: float | None = None
 ) -> Indexer:
     """The Indexer of a Datanet as the settings have it."""
+    embedder = indexing_embedder(settings)
     return Indexer(
         datanet_folder(settings.home, datanet),
         settings.cache_path,
-        SentenceTransformerEmbedder.of(settings, for_questions=False),
+        embedder,
         settings.max_document_bytes,
         report_to=progress,
         dense_weight=dense_weight,
+        export=export_id_of(embedder),
     )
 
 

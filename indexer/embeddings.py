@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,8 @@ class CachedEmbeddings:
         self._path = path
         self._embedder = embedder
         self._key = embedder.definition.definition_id
+        self._beside = ThreadPoolExecutor(1)
+        self._computing: tuple[list[bytes], Future[Vectors]] | None = None
         try:
             self._connection = sqlite3.connect(path, timeout=60)
             self._connection.execute("PRAGMA journal_mode = WAL")
@@ -50,15 +53,35 @@ class CachedEmbeddings:
     def compute(self, texts: Sequence[tuple[bytes, str]]) -> int:
         """Compute and keep the vectors of those ``texts``, given with their hashes, that are not
         there yet; returns how many those were."""
+        return self.begin(texts) + self.finish()
+
+    def begin(self, texts: Sequence[tuple[bytes, str]]) -> int:
+        """Compute the vectors of ``texts`` while the caller goes on; they are kept by the next
+        call, or by :meth:`finish`. Returns how many of an earlier call were kept now."""
+        kept = self.finish()
         missing = {sha: text for sha, text in texts if not self.has(sha)}
-        vectors = self._embedder.embed_documents(list(missing.values())).astype(np.float16)
+        if missing:
+            computing = self._beside.submit(self._embedder.embed_documents, list(missing.values()))
+            self._computing = list(missing), computing
+        return kept
+
+    def finish(self) -> int:
+        """Keep what is being computed; returns how many vectors those were."""
+        if self._computing is None:
+            return 0
+        hashes, computing = self._computing
+        self._computing = None
+        self._keep(hashes, computing.result().astype(np.float16))
+        return len(hashes)
+
+    def _keep(self, hashes: Sequence[bytes], vectors: NDArray[np.float16]) -> None:
         try:
             with self._connection:
                 self._connection.executemany(
                     "INSERT OR REPLACE INTO embeddings VALUES (?,?,?)",
                     (
                         (self._key, sha, vector.tobytes())
-                        for sha, vector in zip(missing, vectors, strict=True)
+                        for sha, vector in zip(hashes, vectors, strict=True)
                     ),
                 )
         except sqlite3.OperationalError as error:
@@ -69,7 +92,6 @@ class CachedEmbeddings:
             raise Unavailable(
                 "the embedding cache cannot be written", f"try again ({error})"
             ) from error
-        return len(missing)
 
     def blocks(
         self, rows: Iterable[tuple[int, bytes]]
@@ -85,6 +107,7 @@ class CachedEmbeddings:
             yield self._block(block)
 
     def close(self) -> None:
+        self._beside.shutdown()
         self._connection.close()
 
     def _block(self, block: list[tuple[int, bytes]]) -> tuple[NDArray[np.int64], Vectors]:

@@ -23,6 +23,8 @@ from indexer.admission import Defaults, admit, marks_of
 from indexer.embeddings import CachedEmbeddings
 from indexer.progress import Reporter, Silent
 from indexer.readers.files import FolderSettings, SourceFile, read_file
+from indexer.readers.isolation import IsolatedReader
+from indexer.readers.limits import Limits
 from indexer.readers.submission import Submission, Unreadable
 from indexer.splitter import CHUNKER, ChunkSize, split_text
 from indexer.tracing import RECIPE, trace
@@ -55,6 +57,17 @@ DENSE_WEIGHT = 0.5
 """Of a new Datanet: the optimum is flat between 0.4 and 0.6."""
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A document that was not taken, or a ``file`` that could not be read."""
+
+    document_id: str
+    reason: str
+    file: str
+    code: str
+    what_to_do: str
+
+
 @dataclass(slots=True)
 class Report:
     """What an ingest did; the last line of output with ``--json``."""
@@ -63,7 +76,7 @@ class Report:
     updated: int = 0
     unchanged: int = 0
     removed: int = 0
-    refused: list[dict[str, str]] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
     marked: list[dict[str, Any]] = field(default_factory=list)
     """Documents with hidden passages, which were left out, or with instructions to machines."""
     chunks: int = 0
@@ -73,9 +86,15 @@ class Report:
     unreadable: int = 0
     prune_skipped: bool = False
 
+    @property
+    def refused(self) -> list[dict[str, str]]:
+        """Which documents, and why."""
+        return [{"id": one.document_id, "reason": one.reason} for one in self.refusals]
+
     def as_json(self) -> dict[str, Any]:
         hidden = {"unreadable", "prune_skipped"} | (set() if self.marked else {"marked"})
-        return {name: getattr(self, name) for name in self.__slots__ if name not in hidden}
+        shown = ["refused" if name == "refusals" else name for name in self.__slots__]
+        return {name: getattr(self, name) for name in shown if name not in hidden}
 
 
 @dataclass(slots=True)
@@ -128,6 +147,8 @@ class Indexer:
     """Weight of dense against lexical scores, in [0, 1]; None keeps the Datanet's own."""
     calibration: Calibration | None = None
     """What confidence is computed by; None keeps the Datanet's own, or the default."""
+    export: str | None = None
+    """The export of the embedding model that the manifest names, for the processes that serve."""
 
     def ingest(self, files: list[SourceFile], defaults: Defaults, *, prune: bool = False) -> Report:
         """Add and update the documents in ``files``; with ``prune`` remove those not in them.
@@ -198,6 +219,8 @@ class Indexer:
             tuned = self._tuned(manifest)
             changed = changed or manifest is None or not tuned.items() <= manifest.body.items()
             changed = changed or manifest is None or manifest.body.get("attribution") != RECIPE
+            if self.export is not None and manifest is not None:
+                changed = changed or manifest.export != self.export
             if changed or manifest is None or self._recipe_differs(manifest):
                 self._index(contents, texts, report)
                 manifest = self._publish(contents, texts, tuned)
@@ -262,24 +285,24 @@ class Indexer:
         waiting: list[str] = []
         size = 0
         self.report_to.stage("reading", sum(file.size for file in files), "bytes")
-        for submission in self._submissions(files):
+        for file, submission in self._submissions(files):
             if isinstance(submission, Unreadable):
                 report.unreadable += 1
                 seen.setdefault(submission.document_id, None)
-                _refuse(report, submission.document_id, submission.reason)
+                report.refusals.append(_refusal(file, submission))
                 continue
             try:
                 document = admit(submission, defaults, self.max_document_bytes)
             except Invalid as error:
                 seen.setdefault(submission.document_id, None)
-                _refuse(report, submission.document_id, error.what)
+                report.refusals.append(_refusal(file, submission, error))
                 continue
             earlier = seen.get(document.document_id)
             if earlier is not None:
                 if earlier != document.version:
-                    _refuse(report, document.document_id, "one id twice with different text")
+                    report.refusals.append(_refusal(file, submission, _Twice("text")))
                 elif document != contents.documents[document.document_id]:
-                    _refuse(report, document.document_id, "one id twice with different fields")
+                    report.refusals.append(_refusal(file, submission, _Twice("fields")))
                 continue
             seen[document.document_id] = document.version
             before = contents.documents.get(document.document_id)
@@ -299,15 +322,18 @@ class Indexer:
         texts.put(waiting)
         return set(seen)
 
-    def _submissions(self, files: list[SourceFile]) -> Iterator[Submission | Unreadable]:
+    def _submissions(
+        self, files: list[SourceFile]
+    ) -> Iterator[tuple[SourceFile, Submission | Unreadable]]:
         settings = FolderSettings()
-        for file in files:
-            for submission in read_file(file, self.max_document_bytes):
-                if isinstance(submission, Submission):
-                    yield settings.apply(file, submission)
-                else:
-                    yield submission
-            self.report_to.advance(file.size, file.name)
+        with IsolatedReader(Limits.of(self.max_document_bytes)) as isolated:
+            for file in files:
+                for submission in read_file(file, self.max_document_bytes, isolated):
+                    if isinstance(submission, Submission):
+                        yield file, settings.apply(file, submission)
+                    else:
+                        yield file, submission
+                self.report_to.advance(file.size, file.name)
 
     def _index(self, contents: _Contents, texts: Texts, report: Report) -> None:
         """Split and embed every document that has no chunks yet."""
@@ -326,11 +352,11 @@ class Indexer:
             contents.chunks[document.document_id] = rows
             done += 1
             while len(block) >= EMBED_BLOCK:
-                report.chunks_embedded += cache.compute(block[:EMBED_BLOCK])
+                report.chunks_embedded += cache.begin(block[:EMBED_BLOCK])
                 del block[:EMBED_BLOCK]
                 self.report_to.advance(done, f"{report.chunks_embedded:,} chunks")
                 done = 0
-        report.chunks_embedded += cache.compute(block)
+        report.chunks_embedded += cache.begin(block) + cache.finish()
         # What another run put there may be gone since: the cache is only a cache.
         for document_id, rows in contents.chunks.items():
             report.chunks_embedded += self._restore(cache, contents, document_id, rows, texts)
@@ -392,6 +418,7 @@ class Indexer:
             {
                 "datanet": self.folder.name,
                 "embedder": self._embedder_body,
+                **({} if self.export is None else {"export": self.export}),
                 "metric": "inner-product",
                 "chunker": self._chunker_body,
                 "vectors": kind_for(len(rows)).value,
@@ -404,8 +431,27 @@ class Indexer:
         )
 
 
-def _refuse(report: Report, document_id: str, reason: str) -> None:
-    report.refused.append({"id": document_id, "reason": reason})
+class _Twice(Invalid):
+    """One id was given to two documents."""
+
+    def __init__(self, what_differs: str) -> None:
+        super().__init__(
+            f"one id twice with different {what_differs}",
+            "give each document an id of its own",
+            code="id-twice",
+        )
+
+
+def _refusal(
+    file: SourceFile, refused: Submission | Unreadable, error: Invalid | None = None
+) -> Refusal:
+    """Why what was read, or could not be read, of ``file`` is not taken."""
+    if isinstance(refused, Unreadable):
+        reason, code, what_to_do = refused.reason, refused.code, refused.what_to_do
+    else:
+        assert error is not None
+        reason, code, what_to_do = error.what, error.code, error.what_to_do
+    return Refusal(refused.document_id, reason, file.name, code, what_to_do)
 
 
 def _take(contents: _Contents, document: Document, report: Report) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from asyncio import wrap_future
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from footnote.errors import Invalid, Unavailable
+from footnote.errors import Invalid, NotFound, Unavailable
 from footnote.ids import new_answer_id
 from footnote.model import Answer, Citation, Claim, Hit, Question
 from rag.adapters.routing import BASE, AdapterRouter, Route
@@ -18,10 +19,11 @@ from rag.index.calibration import Calibration
 from rag.index.library import Library
 from rag.models.embedder import Embedder
 from rag.retrieval.confidence import signals
+from rag.retrieval.desk import SearchDesk
 from rag.retrieval.evidence import Evidence
 from rag.retrieval.passages import joined
 from rag.retrieval.question import read_question
-from rag.retrieval.retriever import MAX_K, Reranker, retrieve
+from rag.retrieval.retriever import MAX_K, Reranker
 from rag.retrieval.selection import select
 
 MAX_QUESTION_CODE_POINTS = 4_000
@@ -65,12 +67,11 @@ class Answerer:
         verifier: Verifier | None = None,
     ) -> None:
         self._library = library
-        self._embedder = embedder
+        self._desk = SearchDesk(library, embedder, reranker)
         self._drafters = drafters
         self._default = default
         self._verifier = verifier or Verifier(embedder)
         self._calibration = calibration
-        self._reranker = reranker
         self._router = router or AdapterRouter(AdapterStore(library.home))
 
     @property
@@ -80,9 +81,13 @@ class Answerer:
 
     def search(self, datanet: str, question: str, k: int) -> tuple[bytes, list[Hit]]:
         """The snapshot's id and the ``k`` best Hits in it."""
-        snapshot = self._library.snapshot(datanet)
-        hits = retrieve(snapshot, self._embedder, question, k, self._reranker)
-        return snapshot.manifest.snapshot_id, hits
+        found = self._desk.submit(datanet, question, k).result()
+        return found.snapshot.manifest.snapshot_id, found.hits
+
+    async def search_soon(self, datanet: str, question: str, k: int) -> tuple[bytes, list[Hit]]:
+        """What :meth:`search` gives, for an event loop."""
+        found = await wrap_future(self._desk.submit(datanet, question, k))
+        return found.snapshot.manifest.snapshot_id, found.hits
 
     def answer(self, question: Question, listener: Listener | None = None) -> Answer:
         """Retrieve, draft, check, weigh.
@@ -95,15 +100,16 @@ class Answerer:
             Unavailable: the model server does not answer.
         """
         check_question(question)
-        name = question.answerer or self._default
+        name = question.answerer or ("openlora" if question.adapter else self._default)
         drafter = self._drafter(name, question.adapter)
         clock = _Clock()
         answer_id = new_answer_id()
-        snapshot = self._library.snapshot(question.datanet)
+        self._library.snapshot(question.datanet)  # before a model restates a question to nobody
         if question.turns:
             question = replace(question, text=drafter.restated(question))
             clock.lap("restate")
-        hits = retrieve(snapshot, self._embedder, question.text, question.k, self._reranker)
+        looked_up = self._desk.submit(question.datanet, question.text, question.k).result()
+        snapshot, hits = looked_up.snapshot, looked_up.hits
         clock.lap("retrieve")
         asked = read_question(question.text, snapshot.lexical.rarity)
         shown, evidence = select(question.text, asked, hits)
@@ -168,7 +174,7 @@ class Answerer:
 
     def _drafter(self, name: str, adapter: str | None) -> Drafter:
         if name not in self._drafters:
-            raise Invalid(
+            raise NotFound(
                 f"the answerer {name} is not set up here",
                 "ask for extractive, or have its operator set FOOTNOTE_OPENLORA_URL",
                 code="answerer-not-configured",

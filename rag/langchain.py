@@ -12,15 +12,22 @@ from pydantic import ConfigDict, Field
 
 from footnote.addresses import format_address
 from footnote.model import Hit
-from rag.index.library import Library
-from rag.models.embedder import Embedder, SentenceTransformerEmbedder
+from footnote.settings import read_settings
+from rag.index.library import Library, exports_named
+from rag.models.choice import serving_embedder
+from rag.models.embedder import Embedder
 from rag.retrieval.retriever import MAX_K, retrieve
 
 
 class DatanetRetriever(BaseRetriever):
     """Retrieves chunks of one Datanet, each with its exact span and its contributors.
 
-    Retrieval alone credits nobody: only a verified citation in an Answer does.
+    Retrieval alone credits nobody: only a verified citation in an Answer does. A chain may call it
+    from any number of threads; ``ainvoke`` runs it in one.
+
+    Invoking raises:
+        NotFound: there is no such Datanet.
+        Misconfigured: the Datanet was indexed with another embedding model.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -32,13 +39,19 @@ class DatanetRetriever(BaseRetriever):
 
     @classmethod
     def open(cls, home: Path, datanet: str, k: int = 8, embedder: Embedder | None = None) -> Self:
-        """A retriever over the Datanet under ``home``, with the embedded model by default."""
-        return cls(
-            library=Library(home),
-            embedder=embedder or SentenceTransformerEmbedder(for_questions=True),
-            datanet=datanet,
-            k=k,
-        )
+        """A retriever over the Datanet under ``home``.
+
+        Args:
+            k: how many chunks to retrieve, at most.
+            embedder: the one that the settings name where None, as ``footnote serve`` has it.
+
+        Raises:
+            Misconfigured: a setting cannot be used.
+        """
+        if embedder is None:
+            settings = read_settings().model_copy(update={"home": home})
+            embedder = serving_embedder(settings, exports_named(home))
+        return cls(library=Library(home), embedder=embedder, datanet=datanet, k=k)
 
     def _get_relevant_documents(
         self, query: str, *, run_manager: CallbackManagerForRetrieverRun

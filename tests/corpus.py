@@ -59,6 +59,9 @@ class WordEmbedder:
             return np.zeros((0, self.dimension), np.float32)
         return np.stack([self.embed_question(text) for text in texts])
 
+    def embed_questions(self, texts: Sequence[str]) -> Vectors:
+        return self.embed_documents(texts)
+
     def embed_question(self, text: str) -> Vectors:
         vector = np.full(self.dimension, 0.01, np.float32)
         for word in re.findall(r"\w+", text.lower()):

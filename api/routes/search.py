@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 from api import schemas
 from api.access import Asking
-from api.objects import search_object
+from api.objects import hits_object
 from api.responses import json_response
 from api.services import Provided
 from footnote.model import Question
@@ -17,8 +17,9 @@ router = APIRouter(prefix="/v1", tags=["answers"], responses=schemas.PROBLEMS)
 
 
 @router.post("/search", response_model=schemas.SearchResult)
-def search(request: schemas.SearchRequest, services: Provided, caller: Asking) -> Response:
+async def search(request: schemas.SearchRequest, services: Provided, caller: Asking) -> Response:
     """The chunks that fit a question best. Nothing is credited for being found."""
     caller.check(request.datanet)
     check_question(Question(request.datanet, request.question, request.k))
-    return json_response(search_object(services, request.datanet, request.question, request.k))
+    found = await services.answerer.search_soon(request.datanet, request.question, request.k)
+    return json_response(hits_object(*found))

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
+import numpy as np
+
 from bench.mutations.generator import Case
 from footnote.model import Verdict
 from rag.checking.verifier import Verifier
@@ -40,6 +42,10 @@ class Remembering:
 
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
         return self._embedder.embed_documents(texts)
+
+    def embed_questions(self, texts: Sequence[str]) -> Vectors:
+        rows: Vectors = np.stack([self.embed_question(text) for text in texts])
+        return rows
 
     def embed_question(self, text: str) -> Vectors:
         vector: Vectors | None = self._vector_of.get(text)

@@ -22,7 +22,11 @@ from footnote.ids import sha256, version_of
 from footnote.model import Chunk, Contributor, Document, Span
 from rag.index import lineage
 from rag.index.lineage import Lineage, Origin
+from rag.index.recent import Recent
 from rag.text.sentences import open_fence
+
+RECENT_CODE_POINTS = 16_000_000
+"""How much checked text stays in memory, for each of the texts of Datanets that are open."""
 
 _CATALOGUE = """
 CREATE TABLE documents (
@@ -134,7 +138,8 @@ class Catalogue:
                 for table, rows in lineage.inserts(ancestry or Lineage()):
                     if rows:
                         marks = ",".join("?" * len(rows[0]))
-                        connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+                        insert = f"INSERT INTO {table} VALUES ({marks})"  # nosec B608: our names
+                        connection.executemany(insert, rows)
                 connection.commit()
             finally:
                 connection.close()
@@ -218,8 +223,8 @@ class Catalogue:
         found = {
             _int(i): (str(document_id), Span(_int(start), _int(end)))
             for i, document_id, start, end in self._database.rows(
-                f'SELECT chunk_id, document_id, start, "end" FROM chunks '
-                f"WHERE chunk_id IN ({marks})",
+                'SELECT chunk_id, document_id, start, "end" FROM chunks '
+                f"WHERE chunk_id IN ({marks})",  # nosec B608: question marks alone
                 *chunk_ids,
             )
         }
@@ -257,11 +262,15 @@ def _document(row: tuple[object, ...], contributors: tuple[Contributor, ...]) ->
 
 
 class Texts:
-    """The texts of a Datanet by version, append only and durable."""
+    """The texts of a Datanet by version, append only and durable.
+
+    The last that were read, and found to match their hash, are kept in memory.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._database = _Database(path, path.absolute().as_uri())
+        self._recent: Recent[bytes, str] = Recent(RECENT_CODE_POINTS)
         if not path.exists():
             with _translated(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -289,6 +298,9 @@ class Texts:
             NotFound: no such version was ever stored.
             Broken: the stored bytes no longer hash to it.
         """
+        recent = self._recent.get(version)
+        if recent is not None:
+            return recent
         rows = self._database.rows("SELECT text FROM texts WHERE version = ?", version)
         if not rows:
             raise NotFound("no text of that version", "check the hash")
@@ -300,7 +312,9 @@ class Texts:
                 "restore texts.sqlite from a backup",
                 code="text-corrupt",
             )
-        return stored.decode("utf-8")
+        text = stored.decode("utf-8")
+        self._recent.put(version, text, len(text))
+        return text
 
 
 def chunk_of(chunk_id: int, document: Document, span: Span, text: str) -> Chunk:

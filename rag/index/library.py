@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from pathlib import Path
 
+from footnote.errors import Broken
 from rag.index.datanets import datanet_names, published_folder
-from rag.index.snapshot import CurrentSnapshot, Snapshot
+from rag.index.snapshot import CurrentSnapshot, Snapshot, current_manifest
+
+
+def exports_named(home: Path) -> set[str]:
+    """The exports of embedding models that the current manifests under ``home`` name."""
+    found = set()
+    for name in datanet_names(home):
+        with suppress(Broken):
+            manifest = current_manifest(published_folder(home, name), whole=False)
+            if manifest is not None and manifest.export is not None:
+                found.add(manifest.export)
+    return found
 
 
 class Library:

@@ -34,9 +34,10 @@ from footnote.merkle import merkle_root
 from footnote.model import Chunk, Document, Span
 from rag.index.calibration import Calibration
 from rag.index.datanets import DatanetFolder
-from rag.index.documents import Catalogue, Texts, chunk_of
+from rag.index.documents import RECENT_CODE_POINTS, Catalogue, Texts, chunk_of
 from rag.index.lexical import LexicalIndex
 from rag.index.lineage import Origin
+from rag.index.recent import Recent
 from rag.index.vectors import VectorIndex, VectorKind
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,12 @@ class Manifest:
     @property
     def embedder(self) -> dict[str, Any]:
         return dict(self.body["embedder"])
+
+    @property
+    def export(self) -> str | None:
+        """The id of the embedding model's export that processes may serve with."""
+        export = self.body.get("export")
+        return None if export is None else str(export)
 
     @property
     def chunker(self) -> dict[str, Any]:
@@ -139,6 +146,7 @@ class Snapshot:
         self.vectors = VectorIndex.load(folder / VECTORS, manifest.vector_kind)
         self.lexical = LexicalIndex.open(folder / LEXICAL)
         self._texts = texts
+        self._recent: Recent[int, Chunk] = Recent(RECENT_CODE_POINTS)
 
     def text(self, version: bytes) -> str:
         """The whole text of a Document version, checked against its hash."""
@@ -160,7 +168,15 @@ class Snapshot:
         return self.catalogue.origins(document_id, span)
 
     def chunks(self, chunk_ids: Sequence[int]) -> list[Chunk]:
-        """The chunks of those ids, in their order."""
+        """The chunks of those ids, in their order; their text was checked when it was read."""
+        found = {i: self._recent.get(i) for i in chunk_ids}
+        missing = [i for i, chunk in found.items() if chunk is None]
+        for chunk in self._read(missing) if missing else ():
+            self._recent.put(chunk.chunk_id, chunk, len(chunk.text))
+            found[chunk.chunk_id] = chunk
+        return [chunk for chunk in (found[i] for i in chunk_ids) if chunk is not None]
+
+    def _read(self, chunk_ids: Sequence[int]) -> list[Chunk]:
         spans = self.catalogue.spans_of(chunk_ids)
         documents = {
             name: self.catalogue.document(name) for name in {name for name, _ in spans.values()}
@@ -200,8 +216,11 @@ def published_names(folder: DatanetFolder) -> list[str]:
         return []
 
 
-def current_manifest(folder: DatanetFolder) -> Manifest | None:
+def current_manifest(folder: DatanetFolder, *, whole: bool = True) -> Manifest | None:
     """The manifest of the newest snapshot whose catalogue is whole, or None before the first.
+
+    Args:
+        whole: check the catalogue; without it the newest manifest that can be read is given.
 
     Raises:
         Broken: there are snapshots, and no catalogue is whole.
@@ -209,7 +228,7 @@ def current_manifest(folder: DatanetFolder) -> Manifest | None:
     for name in published_names(folder):
         with suppress(Broken):
             manifest = read_manifest(folder.snapshots / name)
-            if is_whole(folder.snapshots / name, manifest, CATALOGUE):
+            if not whole or is_whole(folder.snapshots / name, manifest, CATALOGUE):
                 return manifest
     if folder.current.exists():
         raise _nothing_whole(folder)
@@ -288,11 +307,17 @@ class CurrentSnapshot:
         snapshot = self._snapshot
         if snapshot is not None and stamp == self._stamp:
             return snapshot
-        with self._lock:
+        # Whoever comes while another opens the new one is answered from the one before.
+        if not self._lock.acquire(blocking=snapshot is None):
+            assert snapshot is not None
+            return snapshot
+        try:
             if self._snapshot is None or stamp != self._stamp:
                 self._snapshot = open_current(self._folder)
                 self._stamp = stamp
             return self._snapshot
+        finally:
+            self._lock.release()
 
 
 def building_folder(folder: DatanetFolder) -> Path:

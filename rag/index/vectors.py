@@ -7,7 +7,6 @@ FAISS sees one.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -99,8 +98,10 @@ class VectorIndex:
     def load(cls, path: Path, kind: VectorKind) -> VectorIndex:
         """Read a file that :meth:`save` wrote and whose hash the caller has checked."""
         faiss = _faiss()
+        # Mapped, so that several processes over one snapshot keep one copy of it.
+        how = faiss.IO_FLAG_MMAP_IFC if kind is VectorKind.EXACT_FP16 else 0
         try:
-            index = faiss.read_index(str(path))
+            index = faiss.read_index(str(path), how)
         except RuntimeError as error:
             raise Broken(
                 "a vector index cannot be read", "run footnote rebuild", code="index-corrupt"
@@ -132,24 +133,22 @@ class VectorIndex:
     def search(self, queries: Vectors, k: int) -> list[list[tuple[int, float]]]:
         """For each query, shape (n, d), at most ``k`` pairs of id and cosine, best first; equal
         scores by the lower id."""
-        faiss = _faiss()
-        many = len(queries) >= 8
-        faiss.omp_set_num_threads(os.cpu_count() or 1 if many else 1)
-        # Since 1.14 FAISS leaves small batches without BLAS, which is six times slower at 32.
-        faiss.cvar.distance_compute_blas_threshold = 4 * queries.shape[1] if many else 128_000
+        # Searches run side by side; spinning OpenMP threads of each would only hinder the others.
+        _faiss().omp_set_num_threads(1)
         with self._turn:
             scores, ids = self._searched.search(queries, min(k, max(len(self), 1)))
         return [
             sorted(
-                ((int(i), float(s)) for i, s in zip(row, row_scores, strict=True) if i != NOTHING),
+                (pair for pair in zip(row, row_scores, strict=True) if pair[0] != NOTHING),
                 key=lambda pair: (-pair[1], pair[0]),
             )
-            for row, row_scores in zip(ids, scores, strict=True)
+            for row, row_scores in zip(ids.tolist(), scores.tolist(), strict=True)
         ]
 
     def scores_of(self, query: Vectors, ids: list[int]) -> list[float]:
         """The cosine of ``query``, shape (d,), with each vector of ``ids``."""
         if not ids:
             return []
-        vectors = np.stack([self._index.reconstruct(i) for i in ids])
-        return [float(score) for score in vectors @ query]
+        vectors = self._index.reconstruct_batch(np.array(ids, np.int64))
+        scores: list[float] = (vectors @ query).tolist()
+        return scores

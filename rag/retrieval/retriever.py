@@ -15,7 +15,7 @@ import numpy as np
 from footnote.errors import Misconfigured
 from footnote.model import Hit, Scores
 from rag.index.snapshot import Snapshot
-from rag.models.embedder import Embedder
+from rag.models.embedder import Embedder, Vectors
 
 MAX_K = 100
 MIN_CANDIDATES = 100
@@ -44,16 +44,25 @@ def candidates(snapshot: Snapshot, embedder: Embedder, question: str, depth: int
     Raises:
         Misconfigured: the snapshot's vectors come from another embedder.
     """
+    check_embedder(snapshot, embedder)
+    return _candidates(snapshot, question, embedder.embed_question(question), depth)
+
+
+def check_embedder(snapshot: Snapshot, embedder: Embedder) -> None:
+    """Raise Misconfigured where the snapshot's vectors come from another embedder."""
     if snapshot.manifest.embedder != embedder.definition.body:
         raise Misconfigured(
             f"{snapshot.manifest.body['datanet']} was indexed with another embedding model",
             "set FOOTNOTE_EMBEDDING_MODEL and the prefixes as then, or run footnote rebuild",
         )
-    query = embedder.embed_question(question)
-    dense = dict(snapshot.vectors.search(query[np.newaxis], depth)[0])
+
+
+def _candidates(snapshot: Snapshot, question: str, vector: Vectors, depth: int) -> Candidates:
+    (nearest,) = snapshot.vectors.search(vector[np.newaxis], depth)
+    dense = dict(nearest)
     lexical = dict(snapshot.lexical.search(question, depth))
     only_lexical = sorted(lexical.keys() - dense.keys())
-    more = snapshot.vectors.scores_of(query, only_lexical)
+    more = snapshot.vectors.scores_of(vector, only_lexical)
     return Candidates(dense | dict(zip(only_lexical, more, strict=True)), lexical)
 
 
@@ -68,7 +77,16 @@ def retrieve(
 
     Where there is a reranker, its relevance takes the place of the fused score.
     """
-    found = candidates(snapshot, embedder, question, max(MIN_CANDIDATES, 2 * k))
+    check_embedder(snapshot, embedder)
+    return retrieve_by(snapshot, question, embedder.embed_question(question), k, reranker)
+
+
+def retrieve_by(
+    snapshot: Snapshot, question: str, vector: Vectors, k: int, reranker: Reranker | None = None
+) -> list[Hit]:
+    """What :func:`retrieve` gives, for a question whose ``vector``, shape (dimension,), is known
+    to come from the snapshot's embedder."""
+    found = _candidates(snapshot, question, vector, max(MIN_CANDIDATES, 2 * k))
     ranked = rank(fuse(found.dense, found.lexical, snapshot.manifest.dense_weight))
     if reranker is not None:
         ranked = _reranked(snapshot, question, ranked, k, reranker)
@@ -130,4 +148,5 @@ def _normalised(scores: Mapping[int, float], *, floor: float) -> dict[int, float
 def rank(fused: Mapping[int, float]) -> list[tuple[int, float]]:
     """Best first; equal scores by the lower chunk id. Scores are compared at six decimals, so that
     the last bits of a sum decide nothing."""
-    return sorted(fused.items(), key=lambda pair: (-round(pair[1], 6), pair[0]))
+    ordered = sorted((-round(score, 6), chunk_id) for chunk_id, score in fused.items())
+    return [(chunk_id, fused[chunk_id]) for _, chunk_id in ordered]

@@ -26,7 +26,7 @@ from rag.index.datanets import datanet_folder
 from rag.index.documents import Texts
 from rag.index.library import Library
 from rag.models.embedder import Embedder, SentenceTransformerEmbedder
-from rag.models.llm import Completion
+from rag.models.llm import Completion, Streamed
 from rag.reading.claims import ClaimReader, ReadClaim, folded, read_output
 from tests.corpus import TEXTS, WordEmbedder, fields, indexer, write_lines
 
@@ -58,6 +58,9 @@ class Prints:
 
     def complete(self, messages: Sequence[tuple[str, str]], adapter: str | None) -> Completion:
         return Completion(self.reply, Usage(1, 1))
+
+    def stream(self, messages: Sequence[tuple[str, str]], adapter: str | None) -> Streamed:
+        return Streamed(piece for piece in (self.reply,))
 
 
 def publish(home: Path, texts: dict[str, str], embedder: Embedder) -> None:

@@ -1,0 +1,72 @@
+"""The page: files that are served as they are, under one strict policy for what they may do."""
+
+from __future__ import annotations
+
+import mimetypes
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from footnote.errors import NotFound
+
+router = APIRouter(include_in_schema=False)
+
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-cache",
+}
+
+
+@router.get("/")
+@router.get("/evidence/{answer_id}/{citation_id}")
+async def page(request: Request) -> Response:
+    """The page itself; which view it shows, its address says."""
+    return _sent(request, "index.html")
+
+
+@router.get("/static/{path:path}")
+async def static(path: str, request: Request) -> Response:
+    """A part of the page."""
+    return _sent(request, path)
+
+
+def _sent(request: Request, path: str) -> Response:
+    content, tag = _file(path)
+    headers = _HEADERS | {"ETag": tag}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    media_type = mimetypes.guess_type(path)[0] or "application/octet-stream"
+    return Response(content, headers=headers, media_type=media_type)
+
+
+@cache
+def _files() -> dict[str, Traversable]:
+    """All there is, by its path: nothing else can be asked for."""
+    found: dict[str, Traversable] = {}
+
+    def gather(folder: Traversable, prefix: str) -> None:
+        for one in folder.iterdir():
+            if one.is_dir():
+                gather(one, f"{prefix}{one.name}/")
+            else:
+                found[prefix + one.name] = one
+
+    gather(files("api") / "static", "")
+    return found
+
+
+@cache
+def _file(path: str) -> tuple[bytes, str]:
+    if path not in _files():
+        raise NotFound("nothing is at this address", "see /docs")
+    content = _files()[path].read_bytes()
+    return content, f'"{sha256(content).hexdigest()[:32]}"'

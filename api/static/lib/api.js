@@ -1,0 +1,79 @@
+// The service, as the page sees it. Errors are problems: what happened and what to do.
+
+const KEY = "footnote-key";
+
+export class Problem extends Error {
+  constructor(body) {
+    super(body.detail);
+    this.status = body.status;
+    this.code = String(body.type).split(":").pop();
+  }
+}
+
+export const key = {
+  get: () => sessionStorage.getItem(KEY) ?? "",
+  set: (value) => (value ? sessionStorage.setItem(KEY, value) : sessionStorage.removeItem(KEY)),
+};
+
+function headers(more = {}) {
+  return key.get() ? { ...more, Authorization: `Bearer ${key.get()}` } : more;
+}
+
+async function checked(response) {
+  if (response.ok) return response;
+  let body = { detail: `The service answered ${response.status}.`, status: response.status, type: "" };
+  if ((response.headers.get("content-type") ?? "").includes("json")) body = await response.json();
+  throw new Problem(body);
+}
+
+async function reached(address, options) {
+  try {
+    return await fetch(address, options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem({ detail: "The service does not answer. Is it running?", status: 0, type: "" });
+  }
+}
+
+/** The JSON object at an address. */
+export async function get(address) {
+  return (await checked(await reached(address, { headers: headers() }))).json();
+}
+
+/** The text at an address, unaltered. */
+export async function getText(address) {
+  return (await checked(await reached(address, { headers: headers() }))).text();
+}
+
+/** The events of an answer while it is made; leaving early, or `signal`, ends it on the service. */
+export async function* answerEvents(question, signal) {
+  const response = await checked(
+    await reached("/v1/answers", {
+      method: "POST",
+      headers: headers({ "Content-Type": "application/json" }),
+      body: JSON.stringify({ ...question, stream: true }),
+      signal,
+    }),
+  );
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let held = "";
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) throw new Problem({ detail: "The line broke off. Ask again.", status: 0, type: "" });
+      held += value;
+      const blocks = held.split("\n\n");
+      held = blocks.pop();
+      for (const block of blocks) {
+        const line = block.split("\n").find((one) => one.startsWith("data: "));
+        if (line === undefined) continue;
+        if (line === "data: [DONE]") return;
+        const event = JSON.parse(line.slice(6));
+        if (event.type === "error") throw new Problem(event.problem);
+        yield event;
+      }
+    }
+  } finally {
+    await reader.cancel().catch(() => {});
+  }
+}

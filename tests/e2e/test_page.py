@@ -1,0 +1,183 @@
+"""The page in a real browser: asking, the answer as it comes, and the evidence behind it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+
+from api.app import build_app, build_services
+from api.keys import Wish, new_key
+from footnote.settings import Settings
+from rag.models.embedder import SentenceTransformerEmbedder
+from tests.conftest import required
+from tests.e2e.test_api import DOCUMENTS, QUESTION, Service, ingest, serving
+from tests.scripted_model import BASE, ScriptedModel, scripted
+
+DESKTOP, PHONE = (1280, 900), (390, 800)
+WRONG = "Bees find their way home by the moon [1]."
+DANCE = "The waggle dance shows the direction of the meadow and its distance [1]."
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        required("chromium")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[ScriptedModel]:
+    with scripted() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def service(
+    tmp_path_factory: pytest.TempPathFactory,
+    embedder: SentenceTransformerEmbedder,
+    model: ScriptedModel,
+) -> Iterator[Service]:
+    home: Path = tmp_path_factory.mktemp("page")
+    ingest(home, embedder)
+    settings = Settings(home=home, openlora_url=model.url, openlora_model=BASE, answerer="openlora")
+    yield from serving(build_services(settings, embedder))
+
+
+@pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
+def page(request: pytest.FixtureRequest, browser: Browser, service: Service) -> Iterator[Page]:
+    """A fresh browser at the page's start; it may complain of nothing and reach nobody else."""
+    width, height = request.param
+    context = browser.new_context(viewport={"width": width, "height": height}, base_url=service.url)
+    complaints: list[str] = []
+    strangers: list[str] = []
+
+    def heard(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            complaints.append(message.text)
+
+    def asked(sent: Request) -> None:
+        if urlsplit(sent.url).netloc != urlsplit(service.url).netloc:
+            strangers.append(sent.url)
+
+    opened = context.new_page()
+    opened.on("console", heard)
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on("request", asked)
+    yield opened
+    context.close()
+    assert complaints == []
+    assert strangers == []
+
+
+def ask(page: Page, question: str) -> None:
+    page.goto("/")
+    page.get_by_label("Question").fill(question)
+    page.get_by_label("Question").press("Enter")
+
+
+def test_an_answer_shows_each_claim_with_its_verdict_its_quote_and_who_earns(
+    page: Page, model: ScriptedModel
+) -> None:
+    model.replies = [f"{DANCE} {WRONG}"]
+    ask(page, QUESTION)
+    answer = page.locator("article").first
+    expect(answer).to_contain_text("The waggle dance shows the direction of the meadow")
+    right, wrong = answer.locator(".claim").all()
+    assert right.get_attribute("data-verdict") == "supported"
+    assert wrong.get_attribute("data-verdict") != "supported"
+    expect(wrong.locator(".warning")).to_be_visible()
+    expect(right.locator(".warning")).to_have_count(0)
+    quoted = answer.locator("li").first
+    expect(quoted).to_contain_text("The waggle dance shows the direction")
+    expect(quoted).to_contain_text("Alice")
+    expect(quoted).to_contain_text("earns")
+
+
+def test_the_evidence_is_one_tap_away_at_an_address_of_its_own(
+    page: Page, model: ScriptedModel
+) -> None:
+    model.replies = [DANCE]
+    ask(page, QUESTION)
+    page.locator("a.marker").first.click()
+    marked = page.locator("mark")
+    expect(marked).to_be_in_viewport()
+    quote = "🐝 The waggle dance shows the direction of the meadow and its distance."
+    assert marked.inner_text() == quote
+    expect(page.locator("aside")).to_contain_text("Reckoned in your browser")
+    expect(page).to_have_url(re.compile(r"/evidence/ans_\w+/cit_1$"))
+    page.reload()
+    expect(page.locator("mark")).to_have_text(quote)
+    page.go_back()
+    expect(page.locator("article")).to_contain_text(QUESTION)
+
+
+def test_a_refusal_says_why_and_names_what_is_nearest(page: Page, model: ScriptedModel) -> None:
+    model.replies = ["NO ANSWER"]
+    ask(page, QUESTION)
+    refusal = page.locator("article.refused")
+    expect(refusal).to_contain_text("found no answer")
+    expect(refusal).to_contain_text(DOCUMENTS[0]["title"])
+
+
+def test_claims_appear_while_the_model_writes_on_and_stopping_ends_it(
+    page: Page, model: ScriptedModel
+) -> None:
+    model.left.clear()
+    model.replies, model.pause_seconds = [f"{DANCE} " * 60], 0.03
+    ask(page, QUESTION)
+    expect(page.locator(".claim").nth(1)).to_be_visible()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator(".progress")).to_have_text("Stopped. Nothing is owed.")
+    assert model.left.wait(5)
+    model.pause_seconds = 0.0
+
+
+def test_a_service_that_wants_a_key_gets_it_from_the_page(
+    browser: Browser, service: Service, embedder: SentenceTransformerEmbedder, tmp_path: Path
+) -> None:
+    settings = service.services.settings.model_copy(
+        update={"journal_url": f"sqlite:///{tmp_path / 'journal.sqlite'}"}
+    )
+    services = build_services(settings, embedder)
+    shown, kept = new_key(Wish("a reader"))
+    services.journal.create_key(kept)
+    for running in serving(services, build_app(services)):
+        page = browser.new_context(base_url=running.url).new_page()
+        page.goto("/")
+        expect(page.locator("article.problem")).to_contain_text("API key")
+        page.get_by_role("button", name="Key", exact=True).click()
+        page.get_by_label("Key", exact=True).fill(shown)
+        page.get_by_role("button", name="Use it").click()
+        expect(page.get_by_label("Datanet")).to_contain_text("nature")
+        page.context.close()
+
+
+def test_nothing_that_a_document_or_a_model_says_becomes_markup(
+    page: Page, model: ScriptedModel
+) -> None:
+    model.replies = ["<img src=x onerror=document.title='owned'> <b>Bees</b> dance [1]."]
+    ask(page, QUESTION)
+    expect(page.locator("article").first).to_contain_text("<b>Bees</b>")
+    assert page.title() == "Footnote"
+    assert page.locator("article img").count() == 0
+
+
+def test_the_page_is_small_and_strict(service: Service) -> None:
+    start = service.http.get("/")
+    assert "default-src 'none'" in start.headers["content-security-policy"]
+    parts = re.findall(r'(?:src|href)="(/static/[^"]+)"', start.text)
+    assert len(parts) == 3
+    again = service.http.get("/", headers={"If-None-Match": start.headers["etag"]})
+    assert again.status_code == 304
+    for path in ("/static/../app.py", "/static/%2e%2e/app.py", "/static//etc/passwd", "/static/"):
+        assert service.http.get(path).status_code == 404

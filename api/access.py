@@ -104,6 +104,7 @@ class Door:
                 raise NoKey("this needs an API key", "send Authorization: Bearer fn_…")
             missing = ", ".join(sorted(wanted - caller.scopes))
             raise Forbidden("the key does not allow this", f"use one with the scope {missing}")
+        request.state.key_id = caller.asker.key_id
         if limit is not None and (wanted or shown is None):
             await self.limits.take(who, limit, READ_COST if request.method == "GET" else 1.0)
         return caller

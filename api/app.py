@@ -8,17 +8,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from fastapi.responses import HTMLResponse
 from fastapi_offline import FastAPIOffline
 
 from api import problems
 from api.access import Door, is_loopback
 from api.bodies import StrictJsonBodies
+from api.described import describe
 from api.idempotency import InFlight
 from api.limits import Limits
 from api.mcp import build_mcp, guarded
-from api.routes import answers, chat, datanets, health, rewards, search, verify
+from api.observed import Observed
+from api.routes import answers, chat, datanets, documents, health, page, rewards, search, verify
 from api.services import Services
+from api.telemetry import Telemetry
 from api.turns import Turns
 from footnote.errors import Misconfigured
 from footnote.settings import Settings
@@ -30,9 +32,10 @@ from rag.answering.draft import Drafter
 from rag.answering.extractive import Extractive
 from rag.answering.openlora import OpenLora
 from rag.checking.verifier import Verifier
-from rag.index.library import Library
+from rag.index.library import Library, exports_named
+from rag.models.choice import serving_embedder
 from rag.models.crossencoder import CrossEncoderEntailment, CrossEncoderReranker
-from rag.models.embedder import Embedder, SentenceTransformerEmbedder
+from rag.models.embedder import Embedder
 from rag.models.llm import OpenAIChatModel
 from rewards.crash import crash_at
 from rewards.journal.journal import Journal
@@ -107,7 +110,8 @@ def build_services(settings: Settings, embedder: Embedder | None = None) -> Serv
     """Everything the routes call."""
     library = Library(settings.home)
     journal = Journal(settings.journal)
-    embedder = embedder or SentenceTransformerEmbedder.of(settings, for_questions=True)
+    telemetry = Telemetry()
+    embedder = embedder or serving_embedder(settings, exports_named(settings.home))
     return Services(
         settings=settings,
         library=library,
@@ -116,7 +120,8 @@ def build_services(settings: Settings, embedder: Embedder | None = None) -> Serv
         recorder=build_recorder(settings, journal),
         wake_ups=wake_ups(settings.redis_url, f"{socket.gethostname()}-{os.getpid()}-api"),
         in_flight=InFlight(settings.request_deadline_seconds),
-        turns=Turns(settings.answers_at_once),
+        turns=Turns(settings.answers_at_once, under_way=telemetry.under_way),
+        telemetry=telemetry,
     )
 
 
@@ -147,19 +152,9 @@ def build_app(services: Services, host: str = "127.0.0.1") -> FastAPI:
     app.state.door = door
     problems.install(app)
     app.add_middleware(StrictJsonBodies)
-    for module in (answers, search, chat, verify, datanets, rewards, health):
+    app.add_middleware(Observed, telemetry=services.telemetry, every=services.settings.log_requests)
+    for module in (answers, search, chat, verify, datanets, documents, rewards, health, page):
         app.include_router(module.router)
 
-    @app.get("/", include_in_schema=False)
-    def home() -> HTMLResponse:
-        return HTMLResponse(_HOME)
-
+    describe(app)
     return app
-
-
-_HOME = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Footnote</title>
-<style>body{font:1.1rem/1.6 system-ui;max-width:40rem;margin:4rem auto;padding:0 1rem}</style>
-<h1>Footnote</h1><p>Answers with citations that hold to the character.</p>
-<p><a href="/docs">The API</a> · <a href="/v1/datanets">Datanets</a> ·
-<a href="/readyz">Status</a></p>
-"""

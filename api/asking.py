@@ -13,8 +13,9 @@ from api.services import Services
 from api.streaming import Telling
 from footnote.errors import Busy
 from footnote.model import Question
+from rewards.answered import with_live_status
+from rewards.journal.answers import DAY_SECONDS
 from rewards.journal.records import Asker, QuotaSpent
-from rewards.record import DAY_SECONDS, with_live_status
 
 
 def answered(
@@ -42,6 +43,7 @@ def answered(
         earlier = services.journal.retried(retry) if retry else None
         if earlier is not None:
             body = with_live_status(services.journal, services.recorder.again(earlier))
+            services.telemetry.answered_again()
             if telling is not None:
                 _tell_again(body, telling)
             return body
@@ -50,7 +52,9 @@ def answered(
         answer = services.answerer.answer(question, listener)
         if telling is not None:
             telling.check()
+        began = time.perf_counter()
         body = services.recorder.record(answer, retry, caller.asker)
+        services.telemetry.answered(body, time.perf_counter() - began)
     services.wake_ups.announce(question.datanet)
     if telling is not None:
         _tell_rest(body, answer.answer_id, telling)

@@ -51,7 +51,7 @@ class ChunkWriter:
         elif isinstance(part, Claimed):
             start, end = part.claim["start"], len(self._told) + len(part.text)
             self._told += part.text
-            address = f"{self._home}v1/answers/{self._head['id']}"
+            address = f"{self._home}evidence/{self._head['id']}"
             found = [_annotation(address, one, start, end) for one in part.citations]
             yield self._chunk({"content": part.text} | ({"annotations": found} if found else {}))
         else:
@@ -78,7 +78,7 @@ def annotations_of(answer: Mapping[str, Any], home: str) -> list[dict[str, Any]]
     """A ``url_citation`` for each citation: from the first code point of its claim to behind the
     last of its markers, exclusive."""
     claims = {claim["id"]: claim for claim in answer["claims"]}
-    address = f"{home}v1/answers/{answer['id']}"
+    address = f"{home}evidence/{answer['id']}"
     return [
         _annotation(address, one, claim["start"], end_of(answer["text"], claim))
         for one in answer["citations"]
@@ -90,7 +90,7 @@ def _annotation(address: str, citation: Mapping[str, Any], start: int, end: int)
     return {
         "type": "url_citation",
         "url_citation": {
-            "url": f"{address}#{citation['id']}",
+            "url": f"{address}/{citation['id']}",
             "title": citation["source"]["title"],
             "start_index": start,
             "end_index": end,

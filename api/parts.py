@@ -12,7 +12,7 @@ from typing import Any
 
 from rag.answerer import Found
 from rag.answering.draft import Told
-from rewards.record import citation_object, claim_object, hit_object
+from rewards.answered import citation_object, claim_object, hit_object
 
 _MARKERS = re.compile(r"\s?(?:\[\d+\])+")
 _ONLY_THE_WHOLE_KNOWS = ("reward",)

@@ -12,7 +12,9 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from api.responses import json_bytes
 from footnote.errors import Broken, Busy, FootnoteError, TooMany, Unavailable
@@ -89,7 +91,10 @@ def install(app: FastAPI) -> None:
 
     async def ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, FootnoteError)
-        return problem_of(error)
+        response = problem_of(error)
+        if request.headers.get("content-type", "").startswith("multipart/"):
+            response.headers["Connection"] = "close"  # else all that is sent would be read
+        return response
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
@@ -112,7 +117,10 @@ def install(app: FastAPI) -> None:
             404: "Nothing is at this address; see /docs.",
             405: "This address takes another method; see /docs.",
         }.get(error.status_code, "The request cannot be served.")
-        return problem(error.status_code, code, detail, dict(error.headers or {}))
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = ", ".join(_allowed_methods(request))
+        return problem(error.status_code, code, detail, headers)
 
     async def unforeseen(request: Request, error: Exception) -> Response:
         log.exception("unforeseen error", exc_info=error)
@@ -122,6 +130,15 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(Exception, unforeseen)
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    """What can be done at the address of a request; the framework looks at one route alone."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        if isinstance(route, APIRoute) and route.matches(request.scope)[0] is not Match.NONE:
+            found |= route.methods or set()
+    return sorted(found)
 
 
 def _pointer(loc: Sequence[int | str], *, unknown: bool) -> str:

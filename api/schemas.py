@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+from fastapi import Header
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel
 
 from rag.answerer import MAX_QUESTION_CODE_POINTS
 from rag.answering.grounding import MAX_SOURCES
@@ -17,7 +19,28 @@ class _Strict(BaseModel):
 
 DatanetName = Annotated[str, Field(max_length=63, description="The Datanet's name.")]
 QuestionText = Annotated[
-    str, Field(max_length=MAX_QUESTION_CODE_POINTS, description="The question, in plain words.")
+    str,
+    Field(
+        max_length=MAX_QUESTION_CODE_POINTS,
+        description="The question, in plain words.",
+        json_schema_extra={"pattern": r"^[^\x00]*[^\W_][^\x00]*$"},
+    ),
+]
+
+
+def _whole(value: object) -> object:
+    """JSON knows one kind of number: 8.0 is 8."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Responses = dict[int | str, dict[str, Any]]
+Count = Annotated[int, BeforeValidator(_whole)]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        description="The same key and body give the same answer, once.",
+        json_schema_extra={"pattern": r"^[\x21-\x7e]{1,255}$"},
+    ),
 ]
 
 
@@ -26,8 +49,13 @@ class AnswerRequest(_Strict):
 
     datanet: DatanetName
     question: QuestionText
-    k: int = Field(8, ge=1, le=MAX_K, description="How many chunks to retrieve.")
-    adapter: str | None = Field(None, max_length=128, description="Which LoRA adapter answers.")
+    k: Count = Field(8, ge=1, le=MAX_K, description="How many chunks to retrieve.")
+    adapter: str | None = Field(
+        None,
+        max_length=128,
+        description="Which LoRA adapter answers.",
+        json_schema_extra={"pattern": r"^[A-Za-z0-9][A-Za-z0-9._:-]*$"},
+    )
     answerer: Literal["extractive", "openlora"] | None = Field(
         None, description="Which way to answer; the server's default if absent."
     )
@@ -37,7 +65,11 @@ class AnswerRequest(_Strict):
         extra="forbid",
         strict=True,
         json_schema_extra={
-            "examples": [{"datanet": "footnote", "question": "Why is every citation verified?"}]
+            "examples": [{"datanet": "footnote", "question": "Why is every citation verified?"}],
+            "not": {
+                "required": ["adapter", "answerer"],
+                "properties": {"adapter": {"type": "string"}, "answerer": {"const": "extractive"}},
+            },
         },
     )
 
@@ -85,7 +117,7 @@ class SearchRequest(_Strict):
 
     datanet: DatanetName
     question: QuestionText
-    k: int = Field(10, ge=1, le=MAX_K, description="How many chunks to return.")
+    k: Count = Field(10, ge=1, le=MAX_K, description="How many chunks to return.")
 
     model_config = ConfigDict(
         extra="forbid",
@@ -591,14 +623,198 @@ class Problem(BaseModel):
     errors: list[dict[str, str]] | None = None
 
 
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "content": {"application/problem+json": {}}, "description": text}
-    for status, text in {
+def streamed(description: str) -> Responses:
+    """What a route answers that streams where it is asked to."""
+    return {200: {"content": {"text/event-stream": {}}, "description": description}}
+
+
+def _problems(texts: Mapping[int, str]) -> Responses:
+    return {status: {"model": Problem, "description": text} for status, text in texts.items()}
+
+
+GUARDED = _problems(
+    {
+        401: "A key is missing, or is not valid.",
+        403: "The key does not allow this, or a page of another site sent it.",
+        429: "Too many requests; Retry-After says when to ask again.",
+        503: "Something that is needed does not answer now.",
+    }
+)
+"""What any route may answer."""
+
+PROBLEMS = GUARDED | _problems(
+    {
         400: "The body or a header cannot be read.",
         404: "No such thing.",
         413: "The body is too large.",
         415: "The body is not JSON.",
         422: "The request breaks a rule.",
-        503: "Something that is needed does not answer now.",
-    }.items()
+    }
+)
+ANSWERING = _problems(
+    {
+        409: "A request with this Idempotency-Key is still being answered.",
+        507: "The disk has no room for the receipt.",
+    }
+)
+
+
+class SentFile(_Strict):
+    name: str
+    bytes: int
+
+
+class JobProgress(_Strict):
+    """The stage that runs now: reading, embedding or comparing."""
+
+    stage: str
+    done: int
+    total: int
+    unit: str
+
+
+class JobCounts(_Strict):
+    added: int
+    changed: int
+    unchanged: int
+    refused: int
+
+
+class RefusedDocument(_Strict):
+    file: str
+    document_id: str
+    code: str
+    detail: str
+    what_to_do: str
+
+
+class JobError(_Strict):
+    code: str
+    detail: str
+    what_to_do: str
+
+
+class Job(_Strict):
+    """How documents that were sent are indexed."""
+
+    id: str
+    object: Literal["job"]
+    datanet: str
+    created: str
+    files: list[SentFile]
+    state: Literal["queued", "running", "done", "failed"]
+    started: str | None
+    finished: str | None
+    progress: JobProgress | None
+    counts: JobCounts
+    refused: list[RefusedDocument] = Field(description="The first 1,000; `counts` has all.")
+    snapshot: str | None = Field(description="The snapshot that was published.")
+    error: JobError | None
+    can_retry: bool
+
+
+class JobList(_Strict):
+    object: Literal["list"]
+    data: list[Job]
+
+
+class DocumentContributor(_Strict):
+    address: str
+    name: str | None
+    share_bps: int
+
+
+class ListedDocument(_Strict):
+    id: str
+    object: Literal["document"]
+    version: str
+    title: str
+    url: str | None
+    license: str
+
+
+class DocumentList(_Strict):
+    object: Literal["list"]
+    snapshot: str
+    data: list[ListedDocument]
+    next: str | None
+
+
+class Document(ListedDocument):
+    """A document with its text."""
+
+    contributors: list[DocumentContributor]
+    text: str
+
+
+_DOCUMENT: dict[str, Any] = {
+    "type": "object",
+    "required": ["id", "text"],
+    "properties": {
+        "id": {"type": "string", "minLength": 1, "maxLength": 512},
+        "text": {"type": "string", "minLength": 1},
+        "title": {"type": "string"},
+        "url": {"type": "string"},
+        "license": {"type": "string"},
+        "contributors": {"type": "array", "items": {"type": "object"}},
+    },
 }
+_DEFAULTS: dict[str, Any] = {
+    "contributors": {
+        "type": "array",
+        "maxItems": 40,
+        "items": {"type": "string", "pattern": "^0x[0-9a-fA-F]{40}$"},
+        "description": "Addresses that share what names no contributor.",
+    },
+    "license": {
+        "type": "string",
+        "maxLength": 200,
+        "description": "Licence of what names none, as SPDX has it.",
+    },
+}
+UPLOAD_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["file"],
+                "additionalProperties": False,
+                "properties": {
+                    "file": {
+                        "type": "array",
+                        "minItems": 1,
+                        "maxItems": 200,
+                        "items": {"type": "string", "format": "binary"},
+                    },
+                    "contributor": _DEFAULTS["contributors"],
+                    "license": _DEFAULTS["license"],
+                },
+            }
+        },
+        "application/json": {
+            "schema": {
+                "oneOf": [
+                    _DOCUMENT,
+                    {"type": "array", "minItems": 1, "items": _DOCUMENT},
+                    {
+                        "type": "object",
+                        "required": ["documents"],
+                        "additionalProperties": False,
+                        "properties": {
+                            "documents": {"type": "array", "minItems": 1, "items": _DOCUMENT},
+                            **_DEFAULTS,
+                        },
+                    },
+                ]
+            }
+        },
+    },
+}
+UPLOAD_PROBLEMS = _problems(
+    {
+        408: "The upload stopped in the middle.",
+        409: "Too many jobs wait, or the job is being worked on.",
+        507: "The disk has no room for the upload.",
+    }
+)

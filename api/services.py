@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api.idempotency import InFlight
+from api.telemetry import Telemetry
 from api.turns import Turns
 from footnote.settings import Settings
 from rag.answerer import Answerer
@@ -27,6 +28,7 @@ class Services:
     wake_ups: WakeUps
     in_flight: InFlight
     turns: Turns
+    telemetry: Telemetry
 
 
 async def _services(request: Request) -> Services:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import TypeVar
 
@@ -20,8 +21,14 @@ class Turns:
     """Threads that make answers, so many and no more; who comes when too many wait is told so at
     once, instead of being answered when nobody waits any longer."""
 
-    def __init__(self, at_once: int, waiting: int | None = None) -> None:
+    def __init__(
+        self,
+        at_once: int,
+        waiting: int | None = None,
+        under_way: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         self._at_once = at_once
+        self._under_way = under_way
         self._most_waiting = WAITING_PER_TURN * at_once if waiting is None else waiting
 
     @cached_property
@@ -39,4 +46,5 @@ class Turns:
             raise Unavailable(
                 "too many questions are waiting", "ask again shortly", code="overloaded"
             )
-        return await anyio.to_thread.run_sync(work, limiter=self._limiter)
+        with self._under_way():
+            return await anyio.to_thread.run_sync(work, limiter=self._limiter)

@@ -76,6 +76,9 @@ class Settings(BaseSettings):
     max_document_bytes: int = Field(
         5_000_000, gt=0, description="The largest document that is admitted, in bytes."
     )
+    max_upload_bytes: int = Field(
+        50_000_000, gt=0, description="The largest upload of documents over HTTP, in bytes."
+    )
     answerer: Literal["extractive", "openlora"] = Field(
         "extractive", description="Which answerer serves a question that names none."
     )
@@ -116,6 +119,12 @@ class Settings(BaseSettings):
     )
     questions_per_minute_key: int = Field(
         600, ge=1, description="Questions a minute with one key that has no limit of its own."
+    )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="Log lines to read, or JSON, one object a line."
+    )
+    log_requests: bool = Field(
+        False, description="Log every request: route, status, time, key; never what was asked."
     )
     request_deadline_seconds: Seconds = Field(
         120.0, description="After this an unfinished request gives up its Idempotency-Key."

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Header
+from fastapi import APIRouter
 from fastapi.responses import Response
 
 from api import schemas
@@ -15,7 +13,7 @@ from api.responses import json_response
 from api.services import Provided
 from api.streaming import Telling, streamed
 from footnote.model import Question
-from rewards.record import with_live_status
+from rewards.answered import with_live_status
 
 router = APIRouter(prefix="/v1", tags=["answers"], responses=schemas.PROBLEMS)
 
@@ -23,18 +21,13 @@ router = APIRouter(prefix="/v1", tags=["answers"], responses=schemas.PROBLEMS)
 @router.post(
     "/answers",
     response_model=schemas.Answer,
-    responses={
-        200: {"content": {"text/event-stream": {}}, "description": "Whole, or as events."},
-        409: {"model": schemas.Problem, "description": "Still being answered."},
-    },
+    responses=schemas.streamed("Whole, or as events.") | schemas.ANSWERING,
 )
 async def ask(
     request: schemas.AnswerRequest,
     services: Provided,
     caller: Asking,
-    idempotency_key: Annotated[
-        str | None, Header(description="The same key and body give the same answer, once.")
-    ] = None,
+    idempotency_key: schemas.IdempotencyKey = None,
 ) -> Response:
     """Answer a question from one Datanet, with citations and a receipt.
 
@@ -44,7 +37,7 @@ async def ask(
     question = Question(
         request.datanet, request.question, request.k, request.answerer, request.adapter
     )
-    body = request.model_dump()
+    body = request.model_dump(exclude={"stream"})  # the answer is the same
 
     def make(telling: Telling | None = None) -> dict[str, object]:
         return answered(services, caller, question, idempotency_key, body, telling)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from api import schemas
@@ -25,19 +25,14 @@ router = APIRouter(prefix="/v1", tags=["OpenAI"], responses=schemas.PROBLEMS)
 @router.post(
     "/chat/completions",
     response_model=schemas.ChatCompletion,
-    responses={
-        200: {"content": {"text/event-stream": {}}, "description": "Whole, or a stream of chunks."},
-        409: {"model": schemas.Problem, "description": "Still being answered."},
-    },
+    responses=schemas.streamed("Whole, or a stream of chunks.") | schemas.ANSWERING,
 )
 async def chat(
     request: schemas.ChatRequest,
     services: Provided,
     caller: Asking,
     http: Request,
-    idempotency_key: Annotated[
-        str | None, Header(description="The same key and body give the same answer, once.")
-    ] = None,
+    idempotency_key: schemas.IdempotencyKey = None,
 ) -> Response:
     """Answer the last message of a user, with citations as annotations.
 
@@ -48,10 +43,9 @@ async def chat(
     datanet, _, adapter = request.model.partition(":")
     text, turns = _conversation(request)
     question = Question(
-        datanet, text, answerer="openlora" if adapter else request.answerer,
-        adapter=adapter or None, turns=turns,
-    )  # fmt: skip
-    body = request.model_dump()
+        datanet, text, answerer=request.answerer, adapter=adapter or None, turns=turns
+    )
+    body = request.model_dump(exclude={"stream", "stream_options"})  # the answer is the same
     home = str(http.base_url)
 
     def make(telling: Telling | None = None) -> dict[str, Any]:

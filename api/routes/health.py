@@ -18,7 +18,7 @@ from footnote.errors import FootnoteError
 from rewards.metrics import CONTENT_TYPE as METRICS_CONTENT_TYPE
 from rewards.metrics import exposition
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], responses=schemas.GUARDED)
 
 _TOLD_TO_ADMINS = "A key with the scope admin is told why."
 
@@ -72,10 +72,10 @@ def readyz(services: Provided, caller: Anybody) -> Response:
 
 @router.get("/metrics", response_class=Response)
 def metrics(services: Provided, _: Administering) -> Response:
-    """Receipts, money and batches in Prometheus' text format, read from the journal now."""
-    return Response(
-        exposition(services.journal, services.recorder), media_type=METRICS_CONTENT_TYPE
-    )
+    """In Prometheus' text format: receipts, money and batches, read from the journal now, and what
+    this service counts of itself."""
+    found = exposition(services.journal, services.recorder) + services.telemetry.exposition()
+    return Response(found, media_type=METRICS_CONTENT_TYPE)
 
 
 def _degraded(services: Services, names: list[str]) -> list[dict[str, Any]]:

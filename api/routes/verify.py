@@ -13,7 +13,7 @@ from api.responses import json_response
 from api.services import Provided
 from footnote.model import OFFSET_UNIT, Citation
 from rag.answering.grounding import Grounded, Source, check_text
-from rewards.record import claim_object
+from rewards.answered import claim_object
 
 router = APIRouter(prefix="/v1", tags=["verify"], responses=schemas.PROBLEMS)
 

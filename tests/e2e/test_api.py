@@ -267,7 +267,7 @@ def test_the_same_key_with_another_body_is_422(service: Service) -> None:
     body = {"datanet": "nature", "question": QUESTION}
     service.post("/v1/answers", body, **{"Idempotency-Key": "k-2"})
     other = service.post("/v1/answers", {**body, "k": 3}, **{"Idempotency-Key": "k-2"})
-    problem(other, 422, "idempotency-key-reused")
+    problem(other, 409, "idempotency-key-reused")
 
 
 def test_a_key_that_is_in_flight_is_409_with_retry_after(service: Service) -> None:

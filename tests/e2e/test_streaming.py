@@ -217,7 +217,7 @@ def test_an_openai_client_reads_a_models_words_while_they_come(
     assert seen_at[0] < 30
     answer = service.http.get(f"/v1/answers/{chunk.id}").json()
     assert text == answer["text"]
-    assert [one["url_citation"]["url"].rpartition("#")[2] for one in annotations] == [
+    assert [one["url_citation"]["url"].rpartition("/")[2] for one in annotations] == [
         one["id"] for one in answer["citations"]
     ]
 

@@ -304,7 +304,10 @@ def test_an_error_of_the_model_is_no_answer(
         (Question("tales", "a\udcff"), "a lone surrogate in the question, which is no character"),
         (Question("tales", "why?", k=0), "k out of range"),
         (Question("tales", "why?", k=101), "k out of range"),
-        (Question("tales", "why?", adapter="x"), "the extractive answerer has no adapters"),
+        (
+            Question("tales", "why?", answerer="extractive", adapter="x"),
+            "the extractive answerer has no adapters",
+        ),
     ],
 )
 def test_a_question_that_cannot_be_asked_so_is_refused(
@@ -320,8 +323,12 @@ def test_an_unknown_datanet_or_answerer_is_named(
 ) -> None:
     with pytest.raises(NotFound, match="no such Datanet"):
         answerer(library, embedder).answer(Question("nothing", "why?"))
-    with pytest.raises(Invalid, match="openlora is not set up here"):
-        answerer(library, embedder).answer(Question("tales", "why?", answerer="openlora"))
+    for asked in (
+        Question("tales", "why?", answerer="openlora"),
+        Question("tales", "a", adapter="x"),
+    ):
+        with pytest.raises(NotFound, match="openlora is not set up here"):
+            answerer(library, embedder).answer(asked)
 
 
 @pytest.mark.parametrize(

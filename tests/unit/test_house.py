@@ -38,8 +38,10 @@ DOORS: dict[str, str | tuple[str, ...]] = {
     "pypdf": "indexer.readers.pdf",
     "docx": "indexer.readers.docx",
     "yaml": "indexer.readers.front_matter",
-    "redis": "rewards.queue",
-    "prometheus_client": ("rewards.metrics", "openlora.metrics"),
+    "redis": ("rewards.queue", "api.limits"),
+    "prometheus_client": ("rewards.metrics", "openlora.metrics", "api.telemetry"),
+    "structlog": "footnote.logs",
+    "python_multipart": "api.multipart",
     "web3": "rewards.chain",
     "sqlalchemy": "rewards.journal",
 }

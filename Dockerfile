@@ -16,9 +16,10 @@ COPY rag rag
 COPY indexer indexer
 COPY rewards rewards
 COPY api api
+COPY openlora openlora
 COPY cli cli
 COPY contracts_abi contracts_abi
-RUN pip install --no-cache-dir -c constraints.txt ".[cpu]"
+RUN pip install --no-cache-dir -c constraints.txt ".[cpu,fast]"
 
 USER footnote
 ENV FOOTNOTE_HOME=/data

@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: demo test unit lint contracts contracts-check contracts-test setup bench-setup clean help
 .PHONY: chaos power-loss mutants mutants-changed
 .PHONY: simulate faults mutations attack
-.PHONY: bench
+.PHONY: bench serve-bench soak fuzz audit
 
 help:
 	@echo "make demo            the whole story on this machine (ARGS=\"--once --json\" to end by itself)"
@@ -20,12 +20,16 @@ help:
 	@echo "make contracts-test  forge unit, fuzz and invariant tests"
 	@echo "make mutants         single-line mutants of the contracts (CHANGED=<revision> for changed lines)"
 	@echo "make simulate        SEEDS=1000 schedules in the simulator, and every wrong variant (FIRST=1)"
-	@echo "make faults          SEEDS=100 schedules against a real chain, Redis and SQLite (FIRST=1)"
+	@echo "make faults          SEEDS=100 schedules against a real chain and Redis (FIRST=1 ARGS=--postgresql)"
 	@echo "make bench           CORPORA='DIR ...' judged: found, cited, refused, paid (docs/quality.md)"
 	@echo "make chaos           everything killed and cut off for ten minutes (ARGS=\"--minutes 1\")"
 	@echo "make power-loss      acknowledged answers after a power loss; needs root and loop devices"
 	@echo "make attack          copies, stuffing, echoes, injections: who gains, who loses (CORPORA=\"DIR …\")"
 	@echo "make mutations       wrong and right citations, and who tells them apart (CORPORA=\"DIR …\")"
+	@echo "make serve-bench     throughput and latency beside LangChain services (CORPORA=\"DIR\")"
+	@echo "make soak            an hour of steady load: memory, errors, the journal (ARGS=\"--minutes 1\")"
+	@echo "make fuzz            schemathesis over every route (ARGS=\"--examples 100\")"
+	@echo "make audit           known faults in dependencies; needs the network"
 	@echo "make setup           .venv and node_modules only"
 	@echo "make clean           remove what make made"
 
@@ -42,6 +46,7 @@ lint: setup
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-cache
+	$(VENV)/bin/bandit -q -c pyproject.toml -r footnote rag indexer rewards api openlora cli
 
 contracts: setup
 	npm run -s build
@@ -116,6 +121,18 @@ mutations: setup
 
 attack: setup
 	@OMP_NUM_THREADS=1 nice $(VENV)/bin/python -m bench.attack $(CORPORA) $(ARGS)
+
+serve-bench: bench-setup
+	$(VENV)/bin/python -m bench.serve $(CORPORA) $(ARGS)
+
+soak: setup
+	nice $(VENV)/bin/python -m bench.soak $(ARGS)
+
+fuzz: setup
+	$(VENV)/bin/python -m tests.fuzz $(ARGS)
+
+audit: setup
+	$(VENV)/bin/pip-audit -r constraints.txt --no-deps --disable-pip
 
 clean:
 	rm -rf $(VENV) node_modules .demo contracts/out contracts/cache

@@ -36,6 +36,7 @@ _COMMANDS = {
     "status": ("rewards.commands.observe", "status_command", "Show what is owed and settled."),
     "doctor": ("rewards.commands.observe", "doctor", "Check the deployment; say what to mend."),
     "journal": ("rewards.commands.journal", "journal", "Care for the record of what is owed."),
+    "migrate": ("rewards.commands.journal", "migrate", "Bring the journal up to date."),
     "backup": ("cli.backup", "backup", "Copy what cannot be made again."),
     "restore": ("cli.backup", "restore", "Bring a backup back."),
     "audit": ("rewards.commands.proof", "audit_command", "Compare journal and chain."),

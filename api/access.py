@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -65,6 +67,24 @@ class Caller:
 
 OPERATOR = Caller(ANONYMOUS, frozenset(Scope))
 """Whoever sits at the machine, as long as there is no key."""
+
+
+_calling: ContextVar[Caller] = ContextVar("calling", default=OPERATOR)
+
+
+@contextmanager
+def calling(caller: Caller) -> Iterator[None]:
+    """Within, :func:`calling_now` is ``caller``: for what is called by name, such as tools."""
+    token = _calling.set(caller)
+    try:
+        yield
+    finally:
+        _calling.reset(token)
+
+
+def calling_now() -> Caller:
+    """Whoever calls; outside of any request, whoever started the process."""
+    return _calling.get()
 
 
 @dataclass(slots=True)

@@ -9,14 +9,15 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.routing import Route
 
 from api import problems
 from api.access import Door, is_loopback
+from api.agents import PATH, Agents
 from api.bodies import StrictJsonBodies
 from api.described import describe
 from api.idempotency import InFlight
 from api.limits import Limits
-from api.mcp import build_mcp, guarded
 from api.observed import Observed
 from api.routes import answers, chat, datanets, documents, health, page, rewards, search, verify
 from api.services import Services
@@ -130,12 +131,11 @@ def build_app(services: Services, host: str = "127.0.0.1") -> FastAPI:
     door = Door(
         services.settings, services.journal, Limits(services.settings.redis_url), is_loopback(host)
     )
-    tools = build_mcp(services)
-    agents = tools.streamable_http_app(json_response=True, stateless_http=True, host=host)
+    agents = Agents(services, host)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with tools.session_manager.run():
+        async with agents.running():
             yield
         await door.limits.close()
 
@@ -147,7 +147,7 @@ def build_app(services: Services, host: str = "127.0.0.1") -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    app.router.routes.extend(guarded(agents.routes))
+    app.router.routes.append(Route(PATH, agents))
     app.state.services = services
     app.state.door = door
     problems.install(app)

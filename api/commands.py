@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import logging
+import os
 import sys
+import tempfile
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,17 +14,18 @@ from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
 from api.app import build_app, build_services
-from api.mcp import build_mcp
+from api.telemetry import MULTIPROCESS
+from footnote.logs import set_up_logs
 from footnote.settings import read_settings
 
 _HOW: dict[str, Any] = {
-    "log_level": "warning",
+    "log_config": None,  # as ours
+    "access_log": False,
     "loop": "uvloop" if sys.platform != "win32" else "asyncio",
     "http": "httptools",
     "ws": "none",
     "timeout_graceful_shutdown": 10,
 }
-LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,9 @@ class Served:
     host: str
 
     def __call__(self) -> FastAPI:
-        logging.basicConfig(level=logging.WARNING, format=LOG_FORMAT)
-        return build_app(build_services(read_settings()), self.host)
+        settings = read_settings()
+        set_up_logs(settings.log_format)
+        return build_app(build_services(settings), self.host)
 
 
 @click.command()
@@ -65,7 +68,9 @@ def serve(host: str, port: int, processes: int) -> None:
         )  # fmt: skip
         listening = config.bind_socket()
         click.echo(f"footnote serves http://{shown}:{port}", err=True)
-        Multiprocess(config, sockets=[listening]).run()
+        with tempfile.TemporaryDirectory() as counts:
+            os.environ[MULTIPROCESS] = counts
+            Multiprocess(config, sockets=[listening]).run()
 
 
 @click.command()
@@ -78,5 +83,8 @@ def mcp() -> None:
     \b
     {"mcpServers": {"footnote": {"command": "footnote", "args": ["mcp"]}}}
     """
-    logging.basicConfig(level=logging.WARNING, format=LOG_FORMAT)
-    build_mcp(build_services(read_settings())).run("stdio")
+    settings = read_settings()
+    set_up_logs(settings.log_format)
+    from api.mcp import build_mcp
+
+    build_mcp(build_services(settings)).run("stdio")

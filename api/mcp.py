@@ -6,24 +6,18 @@ model can act on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
-from contextvars import ContextVar
 from functools import wraps
 from typing import Annotated, Any, ParamSpec
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel, Field
-from starlette.requests import Request
-from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.access import OPERATOR, Caller, Door
+from api.access import calling_now
 from api.asking import answered
-from api.keys import Scope as KeyScope
 from api.objects import datanet_object, document_object, search_object
-from api.problems import problem_of
 from api.routes.verify import shown
 from api.services import Services
 from footnote.errors import Broken, FootnoteError
@@ -49,39 +43,6 @@ class GivenSource(BaseModel):
     title: str = ""
 
 
-_caller: ContextVar[Caller] = ContextVar("caller", default=OPERATOR)
-"""Over stdio, whoever started the process."""
-
-
-class _Guarded:
-    """Lets callers with the scope ask through to the tools."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            door: Door = scope["app"].state.door
-            caller = await door.caller(Request(scope), [KeyScope.ASK])
-        except FootnoteError as error:
-            await problem_of(error)(scope, receive, send)
-            return
-        token = _caller.set(caller)
-        try:
-            await self._app(scope, receive, send)
-        finally:
-            _caller.reset(token)
-
-
-def guarded(routes: Iterable[BaseRoute]) -> list[BaseRoute]:
-    """The protocol's routes behind the door."""
-    found: list[BaseRoute] = []
-    for route in routes:
-        assert isinstance(route, Route)
-        found.append(Route(route.path, _Guarded(route.app)))
-    return found
-
-
 def build_mcp(services: Services) -> MCPServer:
     """The tools over ``services``."""
     server = MCPServer("footnote", title="Footnote", instructions=INSTRUCTIONS, version="0.1.0")
@@ -91,7 +52,7 @@ def build_mcp(services: Services) -> MCPServer:
     def list_datanets() -> dict[str, Any]:
         """The Datanets that can be asked."""
         found = []
-        for name in _caller.get().visible(services.library.names()):
+        for name in calling_now().visible(services.library.names()):
             with suppress(Broken):
                 found.append(datanet_object(services, name))
         return {"data": found}
@@ -102,7 +63,7 @@ def build_mcp(services: Services) -> MCPServer:
         """Answer a question with citations that were checked, and a receipt. `refused` says that
         the Datanet does not seem to hold the answer."""
         asked = Question(datanet, question)
-        return answered(services, _caller.get(), asked, None, {})
+        return answered(services, calling_now(), asked, None, {})
 
     @server.tool()
     @_in_words
@@ -112,7 +73,7 @@ def build_mcp(services: Services) -> MCPServer:
         k: Annotated[int, Field(ge=1, le=MAX_K, description="How many passages.")] = 8,
     ) -> dict[str, Any]:
         """The passages that fit a question best, with where they stand. Costs nobody anything."""
-        check_question(Question(_caller.get().check(datanet), question, k))
+        check_question(Question(calling_now().check(datanet), question, k))
         return search_object(services, datanet, question, k)
 
     @server.tool()
@@ -122,7 +83,7 @@ def build_mcp(services: Services) -> MCPServer:
         document_id: Annotated[str, Field(description="As a citation or a passage names it.")],
     ) -> dict[str, Any]:
         """A document as it stands now: its whole text, licence and contributors."""
-        return document_object(services, _caller.get().check(datanet), document_id)
+        return document_object(services, calling_now().check(datanet), document_id)
 
     @server.tool()
     @_in_words

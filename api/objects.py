@@ -7,7 +7,7 @@ from typing import Any
 
 from api.services import Services
 from footnote.addresses import format_address
-from footnote.model import Hit
+from footnote.model import Document, Hit
 
 
 def datanet_object(services: Services, name: str) -> dict[str, Any]:
@@ -29,17 +29,39 @@ def document_object(services: Services, datanet: str, document_id: str) -> dict[
     snapshot = services.library.snapshot(datanet)
     document = snapshot.catalogue.document(document_id)
     return {
+        **_listed(document),
+        "contributors": [
+            {"address": format_address(one.address), "name": one.name, "share_bps": one.share_bps}
+            for one in document.contributors
+        ],
+        "text": snapshot.text(document.version),
+    }
+
+
+def documents_object(
+    services: Services, datanet: str, query: str, cursor: str | None, limit: int
+) -> dict[str, Any]:
+    """A page of Documents by id. ``next``, the last id shown, is the ``cursor`` of the page after,
+    so that pages stay whole when a new snapshot is published between two of them."""
+    snapshot = services.library.snapshot(datanet)
+    found = snapshot.catalogue.page(query, cursor or "", limit + 1)
+    shown = found[:limit]
+    return {
+        "object": "list",
+        "snapshot": snapshot.manifest.snapshot_hex,
+        "data": [_listed(document) for document in shown],
+        "next": shown[-1].document_id if len(found) > limit else None,
+    }
+
+
+def _listed(document: Document) -> dict[str, Any]:
+    return {
         "id": document.document_id,
         "object": "document",
         "version": "sha256:" + document.version.hex(),
         "title": document.title,
         "url": document.url,
         "license": document.license,
-        "contributors": [
-            {"address": format_address(one.address), "name": one.name, "share_bps": one.share_bps}
-            for one in document.contributors
-        ],
-        "text": snapshot.text(document.version),
     }
 
 

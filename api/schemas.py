@@ -753,11 +753,12 @@ _DOCUMENT: dict[str, Any] = {
     "properties": {
         "id": {"type": "string", "minLength": 1, "maxLength": 512},
         "text": {"type": "string", "minLength": 1},
-        "title": {"type": "string"},
-        "url": {"type": "string"},
-        "license": {"type": "string"},
-        "contributors": {"type": "array", "items": {"type": "object"}},
+        "title": {"description": "Its title; the job refuses what is no text."},
+        "url": {"description": "Where it is published."},
+        "license": {"description": "Its licence, as SPDX has it."},
+        "contributors": {"description": "A list of objects with address, name and share_bps."},
     },
+    "not": {"required": ["documents"]},
 }
 _DEFAULTS: dict[str, Any] = {
     "contributors": {
@@ -767,8 +768,8 @@ _DEFAULTS: dict[str, Any] = {
         "description": "Addresses that share what names no contributor.",
     },
     "license": {
-        "type": "string",
-        "maxLength": 200,
+        "type": ["string", "null"],
+        "pattern": "^[ -~]{0,200}$",
         "description": "Licence of what names none, as SPDX has it.",
     },
 }
@@ -794,7 +795,7 @@ UPLOAD_BODY: dict[str, Any] = {
         },
         "application/json": {
             "schema": {
-                "oneOf": [
+                "anyOf": [
                     _DOCUMENT,
                     {"type": "array", "minItems": 1, "items": _DOCUMENT},
                     {

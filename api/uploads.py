@@ -234,7 +234,7 @@ def _documents(upload: Incoming, value: object) -> list[Mapping[str, Any]]:
                 "give documents, contributors and license",
                 code="unknown-field",
             )
-        given, license_ = value.get("contributors") or [], value.get("license")
+        given, license_ = value.get("contributors", []), value.get("license")
         if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
             raise Invalid("contributors is no list of addresses", "give addresses as text")
         if not isinstance(license_, str | None):
@@ -266,6 +266,6 @@ def _checked_contributors(given: list[str]) -> list[str]:
 def _checked_license(given: str | None) -> str | None:
     if given is None or not given.strip():
         return None
-    if len(given) > MAX_LICENSE_CHARACTERS or not given.isprintable():
+    if len(given) > MAX_LICENSE_CHARACTERS or not (given.isascii() and given.isprintable()):
         raise Invalid("the licence is not one short line", "name it as SPDX has it")
     return given.strip()

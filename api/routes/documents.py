@@ -15,9 +15,8 @@ from starlette.requests import ClientDisconnect
 from api import jobs, schemas
 from api.access import Asking, Caller, Ingesting
 from api.idempotency import retry_of
-from api.listing import documents_page
 from api.multipart import Form
-from api.objects import document_object
+from api.objects import document_object, documents_object
 from api.problems import problem_of
 from api.responses import json_response
 from api.services import Provided
@@ -83,8 +82,8 @@ def documents(
     ] = None,
 ) -> Response:
     """The documents of a Datanet by id, without their texts."""
-    snapshot = services.library.snapshot(caller.check(datanet))
-    return json_response(documents_page(snapshot, q, cursor, limit))
+    found = documents_object(services, caller.check(datanet), q, cursor, limit)
+    return json_response(found)
 
 
 @router.get("/{datanet}/documents/{document_id:path}", response_model=schemas.Document)

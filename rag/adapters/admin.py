@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Protocol
-
-import httpx
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from footnote.errors import Broken, Misconfigured, Unavailable
+
+if TYPE_CHECKING:
+    import httpx
 
 Engine = Literal["none", "vllm", "lorax"]
 TIMEOUT_SECONDS = 120.0
@@ -53,6 +54,8 @@ class VllmAdmin:
 
     def _post(self, route: str, body: dict[str, str]) -> str | None:
         """What the server said against it, or None."""
+        import httpx
+
         try:
             reply = httpx.post(
                 f"{self._base_url}/{route}", json=body, headers=self._headers,

@@ -8,6 +8,7 @@ that a citation still resolves after its document changed or went; every read is
 from __future__ import annotations
 
 import errno
+import re
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -154,6 +155,17 @@ class Catalogue:
             shares.setdefault(str(document_id), []).append(_contributor(address, name, bps))
         for row in self._database.rows("SELECT * FROM documents ORDER BY document_id"):
             yield _document(row, tuple(shares.get(str(row[0]), ())))
+
+    def page(self, held: str, after: str, limit: int) -> list[Document]:
+        """Up to ``limit`` documents by id, from behind the id ``after``, whose id or title holds
+        ``held``, in any case of ASCII; without contributors. No other is read."""
+        pattern = "%" + re.sub(r"([%_!])", r"!\1", held) + "%"
+        rows = self._database.rows(
+            "SELECT * FROM documents WHERE document_id > ? AND (title LIKE ? ESCAPE '!' "
+            "OR document_id LIKE ? ESCAPE '!') ORDER BY document_id LIMIT ?",
+            after, pattern, pattern, limit,
+        )  # fmt: skip
+        return [_document(row, ()) for row in rows]
 
     def document(self, document_id: str) -> Document:
         """The document of that id; NotFound where there is none."""

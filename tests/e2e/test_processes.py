@@ -70,3 +70,19 @@ def test_every_process_answers_into_one_journal_and_ends_with_its_parent(
     psutil.Process(watcher).terminate()
     gone, alive = psutil.wait_procs(serving, timeout=30)
     assert (len(gone), alive) == (2, [])
+
+
+def test_whichever_process_is_asked_counts_for_all(service: tuple[str, int]) -> None:
+    url, _ = service
+    for number in range(12):
+        ask(url, number % 8)
+    counted = [httpx.get(f"{url}/metrics").text for _ in range(6)]
+    answers = [
+        sum(
+            float(line.rsplit(" ", 1)[1])
+            for line in text.splitlines()
+            if line.startswith("footnote_answers_total")
+        )
+        for text in counted
+    ]
+    assert answers == [12.0] * 6

@@ -7,12 +7,13 @@ What a caller may not see does not exist for them: 404, not 403.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -22,8 +23,9 @@ from fastapi.security import HTTPBearer, SecurityScopes
 
 from api.keys import Scope, holds, key_id_of
 from api.limits import Limits
-from footnote.errors import Forbidden, NoKey, NotFound
+from footnote.errors import FootnoteError, Forbidden, NoKey, NotFound
 from footnote.settings import Settings
+from rewards.journal.access import USED_SECONDS
 from rewards.journal.journal import Journal
 from rewards.journal.records import ANONYMOUS, ApiKey, Asker
 
@@ -35,6 +37,8 @@ REMEMBERED_SECONDS = 2.0
 MOST_REMEMBERED = 10_000
 READ_COST = 0.1
 """What a request that only reads costs of a question."""
+
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
 _bearer = HTTPBearer(
     auto_error=False,
@@ -50,6 +54,8 @@ class Caller:
     asker: Asker
     scopes: frozenset[Scope]
     datanets: frozenset[str] | None = None
+    who: str | None = None
+    """Under what this caller is counted; None for whoever is not."""
 
     def check(self, datanet: str) -> str:
         """``datanet``; NotFound where it is not this caller's to see."""
@@ -96,10 +102,14 @@ class Door:
     limits: Limits
     on_loopback: bool
     _known: dict[str, tuple[float, ApiKey | None]] = field(default_factory=dict)
+    _noted: dict[str, float] = field(default_factory=dict)
+    _noting: set[asyncio.Task[None]] = field(default_factory=set)
     _has_keys: tuple[float, bool] = (-REMEMBERED_SECONDS, False)
 
-    async def caller(self, request: Request, scopes: Iterable[str]) -> Caller:
-        """Who sent ``request``, allowed all ``scopes`` and not too often.
+    async def caller(
+        self, request: Request, scopes: Iterable[str], *, limited: bool = True
+    ) -> Caller:
+        """Who sent ``request``, allowed all ``scopes`` and, if ``limited``, not too often.
 
         Raises:
             NoKey: a key is missing, or is not valid.
@@ -112,7 +122,7 @@ class Door:
         if shown is None:
             caller = await self._without_key(request, address)
             limit: float | None = self.settings.questions_per_minute_address
-            who = f"address:{address}"
+            who = f"address:{_counted_as(address)}"
             if caller is OPERATOR:
                 limit = None
         else:
@@ -125,14 +135,15 @@ class Door:
             missing = ", ".join(sorted(wanted - caller.scopes))
             raise Forbidden("the key does not allow this", f"use one with the scope {missing}")
         request.state.key_id = caller.asker.key_id
-        if limit is not None and (wanted or shown is None):
+        if limited and limit is not None and (wanted or shown is None):
             await self.limits.take(who, limit, READ_COST if request.method == "GET" else 1.0)
-        return caller
+        return caller if limit is None else replace(caller, who=who)
 
     async def _without_key(self, request: Request, address: str) -> Caller:
         anonymous = self.settings.anonymous
         if anonymous == LOOPBACK:
             here = self.on_loopback and is_loopback(address) and _names_loopback(request)
+            here = here and _came_straight(request)
             return OPERATOR if here and not await self._keys_exist() else _NOBODY
         if anonymous == NOBODY:
             return _NOBODY
@@ -146,8 +157,10 @@ class Door:
         kept = await self._key(key_id) if key_id else None
         if not holds(shown, kept) or kept is None:
             # Guessing is limited like asking, and tells a right id no sooner than a wrong one.
-            await self.limits.take(f"address:{address}", self.settings.questions_per_minute_address)
+            per_minute = self.settings.questions_per_minute_address
+            await self.limits.take(f"address:{_counted_as(address)}", per_minute)
             raise NoKey("the API key is not valid", "check it, or have a new one made")
+        self._note_used(kept.key_id)
         asker = Asker(kept.tenant, kept.key_id, kept.questions_per_day)
         datanets = None if kept.datanets is None else frozenset(kept.datanets)
         limit = kept.questions_per_minute or self.settings.questions_per_minute_key
@@ -157,17 +170,28 @@ class Door:
         now = time.monotonic()
         found = self._known.get(key_id)
         if found is None or now - found[0] > REMEMBERED_SECONDS:
-            kept = await anyio.to_thread.run_sync(self._looked_up, key_id)
+            kept = await anyio.to_thread.run_sync(self.journal.key, key_id)
             if len(self._known) >= MOST_REMEMBERED:
                 self._known.clear()
+                self._noted.clear()
             found = self._known[key_id] = (now, kept)
         return found[1]
 
-    def _looked_up(self, key_id: str) -> ApiKey | None:
-        kept = self.journal.key(key_id)
-        if kept is not None and kept.revoked_at is None:
-            self.journal.note_key_used(key_id, int(time.time()))
-        return kept
+    def _note_used(self, key_id: str) -> None:
+        """That a key was used, once a minute, while the request goes on: where the journal cannot
+        be written now nobody need wait for it."""
+        now = time.monotonic()
+        if now - self._noted.get(key_id, -USED_SECONDS) < USED_SECONDS:
+            return
+        self._noted[key_id] = now
+
+        async def note() -> None:
+            with suppress(FootnoteError):
+                await anyio.to_thread.run_sync(self.journal.note_key_used, key_id, int(time.time()))
+
+        task = asyncio.create_task(note())
+        self._noting.add(task)
+        task.add_done_callback(self._noting.discard)
 
     async def _keys_exist(self) -> bool:
         now = time.monotonic()
@@ -186,8 +210,17 @@ async def _guard(
     return await door.caller(request, scopes.scopes)
 
 
+async def _guard_of_health(
+    request: Request, scopes: SecurityScopes, _shown: Annotated[object, Depends(_bearer)]
+) -> Caller:
+    door: Door = request.app.state.door
+    return await door.caller(request, scopes.scopes, limited=False)
+
+
 Anybody = Annotated[Caller, Security(_guard, scopes=[])]
-"""For proofs and health."""
+"""For proofs of payment."""
+Probing = Annotated[Caller, Security(_guard_of_health, scopes=[])]
+"""For signs of life, which whoever restarts services asks for at any time."""
 Asking = Annotated[Caller, Security(_guard, scopes=[Scope.ASK])]
 Ingesting = Annotated[Caller, Security(_guard, scopes=[Scope.INGEST])]
 Administering = Annotated[Caller, Security(_guard, scopes=[Scope.ADMIN])]
@@ -206,6 +239,17 @@ def _address_of(request: Request) -> str:
     return request.client.host if request.client else "unknown"
 
 
+def _counted_as(address: str) -> str:
+    """Under what an address is counted: of IPv6 whoever has one has the 2^64 beside it."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is None:
+        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    return address
+
+
 def is_loopback(host: str) -> bool:
     """Whether ``host`` is reached from this machine alone."""
     try:
@@ -216,7 +260,19 @@ def is_loopback(host: str) -> bool:
 
 def _names_loopback(request: Request) -> bool:
     """Whether the request names this machine: a page that had its own name point here does not."""
-    return is_loopback(urlsplit(f"//{request.headers.get('host', '')}").hostname or "")
+    return is_loopback(_host_of(f"//{request.headers.get('host', '')}"))
+
+
+def _host_of(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:  # brackets that hold no address
+        return ""
+
+
+def _came_straight(request: Request) -> bool:
+    """Whether no proxy says that it passed the request on."""
+    return not any(name in request.headers for name in _FORWARDED)
 
 
 def _check_page(request: Request) -> None:
@@ -224,5 +280,5 @@ def _check_page(request: Request) -> None:
     origin = request.headers.get("origin")
     if origin is None or request.method in ("GET", "HEAD"):
         return
-    if urlsplit(origin).netloc != request.headers.get("host", ""):
+    if origin.partition("://")[2] != request.headers.get("host", ""):
         raise Forbidden("a page of another site sent this", "send it from elsewhere than a browser")

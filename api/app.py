@@ -19,6 +19,7 @@ from api.described import describe
 from api.idempotency import InFlight
 from api.limits import Limits
 from api.observed import Observed
+from api.quotas import Quotas
 from api.routes import answers, chat, datanets, documents, health, page, rewards, search, verify
 from api.services import Services
 from api.telemetry import Telemetry
@@ -44,6 +45,8 @@ from rewards.keys import read_key
 from rewards.marks import Marks
 from rewards.queue import wake_ups
 from rewards.record import Recorder
+
+CHECKS_AT_ONCE = 4
 
 DESCRIPTION = """Answers from a Datanet, with citations that hold to the character, and receipts
 that pay the people behind them. Errors are `application/problem+json`."""
@@ -122,6 +125,8 @@ def build_services(settings: Settings, embedder: Embedder | None = None) -> Serv
         wake_ups=wake_ups(settings.redis_url, f"{socket.gethostname()}-{os.getpid()}-api"),
         in_flight=InFlight(settings.request_deadline_seconds),
         turns=Turns(settings.answers_at_once, under_way=telemetry.under_way),
+        checks=Turns(CHECKS_AT_ONCE),
+        quotas=Quotas(journal),
         telemetry=telemetry,
     )
 

@@ -13,9 +13,11 @@ from api.services import Services
 from api.streaming import Telling
 from footnote.errors import Busy
 from footnote.model import Question
+from rag.answerer import Found
+from rag.answering.draft import Told
 from rewards.answered import with_live_status
-from rewards.journal.answers import DAY_SECONDS
-from rewards.journal.records import Asker, QuotaSpent
+
+NOBODY_LISTENS = Telling(lambda part: None, live=False)
 
 
 def answered(
@@ -24,11 +26,11 @@ def answered(
     question: Question,
     key: str | None,
     request: Mapping[str, Any],
-    telling: Telling | None = None,
+    telling: Telling = NOBODY_LISTENS,
 ) -> dict[str, Any]:
     """The answer object, durable with its receipt; the same one for the same ``key``.
 
-    With ``telling`` it is told part by part as well, and a client that leaves before the commit
+    A ``telling`` that is live is told part by part as well; a client that leaves before the commit
     ends it.
 
     Raises:
@@ -38,37 +40,37 @@ def answered(
         ClientLeft: nobody listens any more.
     """
     caller.check(question.datanet)
-    retry = retry_of(key, caller.asker.tenant, request)
+    retry = retry_of(key, _owner_of_keys(caller), request)
     with services.in_flight.only(retry):
         earlier = services.journal.retried(retry) if retry else None
         if earlier is not None:
             body = with_live_status(services.journal, services.recorder.again(earlier))
             services.telemetry.answered_again()
-            if telling is not None:
+            if telling.live:
                 _tell_again(body, telling)
             return body
-        _check_quota(services, caller.asker, question.datanet)
-        listener = telling.hear if telling is not None else None
-        answer = services.answerer.answer(question, listener)
-        if telling is not None:
+        with services.quotas.question(caller.asker, question.datanet) as counted:
+
+            def hear(heard: Found | Told | None) -> None:
+                telling.hear(heard)
+                counted.told = counted.told or isinstance(heard, Told)
+
+            answer = services.answerer.answer(question, hear if telling.live else None)
             telling.check()
-        began = time.perf_counter()
-        body = services.recorder.record(answer, retry, caller.asker)
+            began = time.perf_counter()
+            body = services.recorder.record(answer, retry, caller.asker)
+            counted.committed = True
         services.telemetry.answered(body, time.perf_counter() - began)
     services.wake_ups.announce(question.datanet)
-    if telling is not None:
+    if telling.live:
         _tell_rest(body, answer.answer_id, telling)
     return body
 
 
-def _check_quota(services: Services, asker: Asker, datanet: str) -> None:
-    """Before a model is asked; the commit decides."""
-    if asker.key_id is None or asker.questions_per_day is None:
-        return
-    now = int(time.time())
-    day = now // DAY_SECONDS
-    if services.journal.answered_today(asker.key_id, datanet, day) >= asker.questions_per_day:
-        raise QuotaSpent(asker.questions_per_day, (day + 1) * DAY_SECONDS - now)
+def _owner_of_keys(caller: Caller) -> str:
+    """Whose an Idempotency-Key is: a tenant's; of strangers each address's own."""
+    stranger = caller.asker.key_id is None and caller.who is not None
+    return f"{caller.asker.tenant} {caller.who}" if stranger else caller.asker.tenant
 
 
 def _tell_rest(body: Mapping[str, Any], answer_id: str, telling: Telling) -> None:

@@ -8,6 +8,7 @@ retried without any.
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 from fastapi.responses import Response
@@ -19,6 +20,8 @@ from api.problems import problem
 from footnote import strict_json
 
 MAX_BODY_BYTES = 256 * 1024
+WAIT_SECONDS = 30.0
+"""For all of a body."""
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _OTHER_BODIES = re.compile(r"/v1/datanets/[^/]+/(?:documents|jobs/[^/]+/retry)")
 
@@ -78,10 +81,15 @@ def _refused_headers(request: Request) -> Response | None:
 
 async def _read(request: Request) -> bytes | Response:
     body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_BODY_BYTES:
-            return _too_large()
+    try:
+        async with asyncio.timeout(WAIT_SECONDS):
+            async for part in request.stream():
+                body += part
+                if len(body) > MAX_BODY_BYTES:
+                    return _too_large()
+    except TimeoutError:
+        headers = {"Connection": "close"}
+        return problem(408, "too-slow", "The body stopped in the middle; send it again.", headers)
     return bytes(body)
 
 

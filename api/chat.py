@@ -80,7 +80,7 @@ def annotations_of(answer: Mapping[str, Any], home: str) -> list[dict[str, Any]]
     claims = {claim["id"]: claim for claim in answer["claims"]}
     address = f"{home}evidence/{answer['id']}"
     return [
-        _annotation(address, one, claim["start"], end_of(answer["text"], claim))
+        _annotation(address, one, claim["start"], end_of(claim))
         for one in answer["citations"]
         for claim in [claims[one["claim_id"]]]
     ]

@@ -88,10 +88,10 @@ def list_keys(as_json: bool) -> None:
 @click.argument("key_id")
 def revoke(key_id: str) -> None:
     """Revoke the key KEY_ID for good; services refuse it within two seconds."""
-    found = Journal(read_settings().journal)
-    if not found.revoke_key(key_id.removeprefix("fn_").partition("_")[0], int(time.time())):
+    named = key_id.removeprefix("fn_").partition("_")[0]  # of a whole key, never the secret
+    if not Journal(read_settings().journal).revoke_key(named, int(time.time())):
         raise NotFound("no such key, or it is revoked already", "see footnote keys list")
-    click.echo(f"revoked {key_id}")
+    click.echo(f"revoked {named}")
 
 
 def _object(key: ApiKey) -> dict[str, object]:

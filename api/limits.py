@@ -25,13 +25,18 @@ from footnote.errors import TooMany
 
 log = logging.getLogger(__name__)
 
-MOST_REMEMBERED = 10_000
+MOST_REMEMBERED = 100_000
 """Buckets that one process keeps without Redis; the least used go first."""
 
 AWAY_SECONDS = 5.0
 """How long Redis is not asked again after it did not answer."""
 
 WAIT_SECONDS = 0.25
+CONNECTIONS = 32
+"""To Redis; who finds none free waits for one instead of counting alone."""
+
+_DRIFT = 1e-9
+"""Of sums of tenths."""
 
 _TAKE = """
 local now = redis.call('TIME')
@@ -41,7 +46,7 @@ local most, rate, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local left = most
 if kept[1] then left = math.min(most, kept[1] + math.max(0, at - kept[2]) * rate) end
 local wait = 0
-if left >= cost then left = left - cost else wait = (cost - left) / rate end
+if left >= cost - 1e-9 then left = left - cost else wait = (cost - left) / rate end
 redis.call('HSET', KEYS[1], 'left', tostring(left), 'at', tostring(at))
 redis.call('PEXPIRE', KEYS[1], math.ceil(1000 * (most - left) / rate) + 1000)
 return tostring(wait)
@@ -95,9 +100,11 @@ class Limits:
             return None
         try:
             if self._redis is None:
-                self._redis = redis.asyncio.Redis.from_url(
-                    self._url, socket_timeout=WAIT_SECONDS, socket_connect_timeout=WAIT_SECONDS
-                )
+                pool = redis.asyncio.BlockingConnectionPool.from_url(
+                    self._url, max_connections=CONNECTIONS, timeout=10 * WAIT_SECONDS,
+                    socket_timeout=WAIT_SECONDS, socket_connect_timeout=WAIT_SECONDS,
+                )  # fmt: skip
+                self._redis = redis.asyncio.Redis.from_pool(pool)
             key = f"footnote:bucket:{who}"
             rate = per_minute / 60
             answer = await self._redis.eval(_TAKE, 1, key, str(per_minute), str(rate), str(cost))
@@ -115,7 +122,7 @@ class Limits:
             self._own.popitem(last=False)
         bucket.left = min(per_minute, bucket.left + max(0.0, now - bucket.at) * rate)
         bucket.at = now
-        if bucket.left < cost:
+        if bucket.left < cost - _DRIFT:
             return (cost - bucket.left) / rate
         bucket.left -= cost
         return 0.0

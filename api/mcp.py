@@ -6,18 +6,19 @@ model can act on.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import wraps
 from typing import Annotated, Any, ParamSpec
 
+from anyio.to_thread import run_sync
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel, Field
 
 from api.access import calling_now
 from api.asking import answered
-from api.objects import datanet_object, document_object, search_object
+from api.objects import datanet_object, document_object, hits_object
 from api.routes.verify import shown
 from api.services import Services
 from footnote.errors import Broken, FootnoteError
@@ -32,6 +33,7 @@ whole text, and verify to check sentences of your own against sources before you
 Quote citations as they are: their people are paid for being cited."""
 
 P = ParamSpec("P")
+Tool = Callable[P, Awaitable[dict[str, Any]]]
 Datanet = Annotated[str, Field(description="A Datanet's name; list_datanets gives them.")]
 Asked = Annotated[str, Field(description="The question, in plain words.")]
 
@@ -49,64 +51,75 @@ def build_mcp(services: Services) -> MCPServer:
 
     @server.tool()
     @_in_words
-    def list_datanets() -> dict[str, Any]:
+    async def list_datanets() -> dict[str, Any]:
         """The Datanets that can be asked."""
-        found = []
-        for name in calling_now().visible(services.library.names()):
-            with suppress(Broken):
-                found.append(datanet_object(services, name))
-        return {"data": found}
+        caller = calling_now()
+
+        def listed() -> list[dict[str, Any]]:
+            found = []
+            for name in caller.visible(services.library.names()):
+                with suppress(Broken):
+                    found.append(datanet_object(services, name))
+            return found
+
+        return {"data": await run_sync(listed)}
 
     @server.tool()
     @_in_words
-    def ask(datanet: Datanet, question: Asked) -> dict[str, Any]:
+    async def ask(datanet: Datanet, question: Asked) -> dict[str, Any]:
         """Answer a question with citations that were checked, and a receipt. `refused` says that
         the Datanet does not seem to hold the answer."""
-        asked = Question(datanet, question)
-        return answered(services, calling_now(), asked, None, {})
+        caller, asked = calling_now(), Question(datanet, question)
+        return await services.turns.take(
+            lambda: answered(services, caller, asked, None, {}), caller.who
+        )
 
     @server.tool()
     @_in_words
-    def search(
+    async def search(
         datanet: Datanet,
         question: Asked,
         k: Annotated[int, Field(ge=1, le=MAX_K, description="How many passages.")] = 8,
     ) -> dict[str, Any]:
         """The passages that fit a question best, with where they stand. Costs nobody anything."""
         check_question(Question(calling_now().check(datanet), question, k))
-        return search_object(services, datanet, question, k)
+        return hits_object(*await services.answerer.search_soon(datanet, question, k))
 
     @server.tool()
     @_in_words
-    def get_document(
+    async def get_document(
         datanet: Datanet,
         document_id: Annotated[str, Field(description="As a citation or a passage names it.")],
     ) -> dict[str, Any]:
         """A document as it stands now: its whole text, licence and contributors."""
-        return document_object(services, calling_now().check(datanet), document_id)
+        visible = calling_now().check(datanet)
+        return await run_sync(lambda: document_object(services, visible, document_id))
 
     @server.tool()
     @_in_words
-    def verify(
+    async def verify(
         text: Annotated[str, Field(description="Sentences, marked like [1] or not.")],
         sources: Annotated[list[GivenSource], Field(description="[1] names the first.")],
     ) -> dict[str, Any]:
         """Check each sentence of a text against the sources given: supported, partial,
         contradicted or unsupported, with the span that it rests on."""
         verifier = services.answerer.verifier
-        found = check_text(text, [Source(one.text, one.title) for one in sources], verifier)
+        given = [Source(one.text, one.title) for one in sources]
+        found = await services.checks.take(
+            lambda: check_text(text, given, verifier), calling_now().who
+        )
         return shown(found, [str(number) for number in range(1, len(sources) + 1)])
 
     return server
 
 
-def _in_words(tool: Callable[P, dict[str, Any]]) -> Callable[P, dict[str, Any]]:
+def _in_words(tool: Tool[P]) -> Tool[P]:
     """``tool`` with our errors as what the protocol calls a tool's error."""
 
     @wraps(tool)
-    def told(*args: P.args, **kwargs: P.kwargs) -> dict[str, Any]:
+    async def told(*args: P.args, **kwargs: P.kwargs) -> dict[str, Any]:
         try:
-            return tool(*args, **kwargs)
+            return await tool(*args, **kwargs)
         except FootnoteError as error:
             raise ToolError(f"{error.what}: {error.what_to_do}") from error
 

@@ -65,11 +65,6 @@ def _listed(document: Document) -> dict[str, Any]:
     }
 
 
-def search_object(services: Services, datanet: str, question: str, k: int) -> dict[str, Any]:
-    """The chunks that fit best."""
-    return hits_object(*services.answerer.search(datanet, question, k))
-
-
 def hits_object(snapshot_id: bytes, hits: Sequence[Hit]) -> dict[str, Any]:
     """Hits of a snapshot, as a search shows them."""
     return {

@@ -5,7 +5,6 @@ One order for two sources: an answer while it is made, and one that is stored an
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,6 @@ from rag.answerer import Found
 from rag.answering.draft import Told
 from rewards.answered import citation_object, claim_object, hit_object
 
-_MARKERS = re.compile(r"\s?(?:\[\d+\])+")
 _ONLY_THE_WHOLE_KNOWS = ("reward",)
 
 
@@ -80,17 +78,18 @@ def parts_of(answer: Mapping[str, Any]) -> Iterator[Part]:
     )
     told = 0
     for claim in answer["claims"]:
-        end = end_of(answer["text"], claim)
+        end = end_of(claim)
         own = [_unpaid(one) for one in answer["citations"] if one["claim_id"] == claim["id"]]
         yield Claimed(answer["text"][told:end], claim, own)
         told = end
     yield Completed(answer)
 
 
-def end_of(text: str, claim: Mapping[str, Any]) -> int:
-    """Behind a claim and its markers."""
-    markers = _MARKERS.match(text, claim["end"]) if claim["citation_ids"] else None
-    return markers.end() if markers else int(claim["end"])
+def end_of(claim: Mapping[str, Any]) -> int:
+    """Behind a claim and its markers, which its citations number: a space or a line's end, then
+    ``[n]`` for each."""
+    markers = sum(len(one.removeprefix("cit_")) + 2 for one in claim["citation_ids"])
+    return int(claim["end"]) + (markers + 1 if markers else 0)
 
 
 def _unpaid(citation: Mapping[str, Any]) -> dict[str, Any]:

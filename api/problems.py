@@ -28,7 +28,7 @@ MEDIA_TYPE = "application/problem+json"
 _BROKEN = "Something is broken here; the log says what."
 _TITLES = {
     400: "Bad request", 401: "No key", 403: "Forbidden", 404: "Not found",
-    405: "Method not allowed", 409: "Conflict",
+    405: "Method not allowed", 408: "Too slow", 409: "Conflict",
     413: "Body too large", 415: "Unsupported media type", 422: "Invalid request",
     429: "Too many requests",
     500: "Something is broken", 503: "Unavailable", 507: "Storage full",

@@ -646,6 +646,7 @@ PROBLEMS = GUARDED | _problems(
     {
         400: "The body or a header cannot be read.",
         404: "No such thing.",
+        408: "The body stopped in the middle.",
         413: "The body is too large.",
         415: "The body is not JSON.",
         422: "The request breaks a rule.",
@@ -814,7 +815,6 @@ UPLOAD_BODY: dict[str, Any] = {
 }
 UPLOAD_PROBLEMS = _problems(
     {
-        408: "The upload stopped in the middle.",
         409: "Too many jobs wait, or the job is being worked on.",
         507: "The disk has no room for the upload.",
     }

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api.idempotency import InFlight
+from api.quotas import Quotas
 from api.telemetry import Telemetry
 from api.turns import Turns
 from footnote.settings import Settings
@@ -28,6 +29,9 @@ class Services:
     wake_ups: WakeUps
     in_flight: InFlight
     turns: Turns
+    checks: Turns
+    """For texts that are checked: all computing, so few at once."""
+    quotas: Quotas
     telemetry: Telemetry
 
 

@@ -10,17 +10,23 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
+from fastapi import Request
 from fastapi.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from api.events import DONE
 from api.parts import Part, part_of
 from api.turns import Turns
+from footnote.errors import Unavailable
 from rag.answerer import Found
 from rag.answering.draft import Told
 
+T = TypeVar("T")
+
+WATCH_SECONDS = 0.5
+"""How often it is looked whether a client still waits."""
 QUIET_SECONDS = 15.0
 """After so long without a part a comment is sent, so that nothing between closes the line."""
 
@@ -36,11 +42,15 @@ class Telling:
     """Hands parts from the thread that makes an answer to the response that sends them."""
 
     put: Callable[[Part | Exception | None], None]
+    live: bool = True
+    """Whether parts are wanted while they are made."""
     left: threading.Event = field(default_factory=threading.Event)
 
-    def hear(self, heard: Found | Told) -> None:
+    def hear(self, heard: Found | Told | None) -> None:
         """What an Answerer tells; ClientLeft where nobody listens."""
-        self.part(part_of(heard))
+        self.check()
+        if heard is not None:
+            self.put(part_of(heard))
 
     def part(self, part: Part) -> None:
         self.check()
@@ -60,9 +70,30 @@ class Writer(Protocol):
     def error(self, error: Exception) -> bytes: ...
 
 
-async def streamed(turns: Turns, work: Callable[[Telling], object], writer: Writer) -> Response:
-    """A response of what ``work`` tells, as ``writer`` writes it. An error before the first part is
-    raised."""
+async def whole(turns: Turns, work: Callable[[Telling], T], request: Request, who: str | None) -> T:
+    """What ``work`` returns, when it is the turn of ``who``. Not begun, or not committed, for a
+    client that left."""
+    telling = Telling(lambda part: None, live=False)
+
+    async def watch() -> None:
+        while not await request.is_disconnected():
+            await asyncio.sleep(WATCH_SECONDS)
+        telling.left.set()
+
+    watching = asyncio.create_task(watch())
+    try:
+        return await turns.take(lambda: work(telling), who, telling.check)
+    except ClientLeft:
+        raise Unavailable("nobody waits for the answer any longer", "ask again") from None
+    finally:
+        watching.cancel()
+
+
+async def streamed(
+    turns: Turns, work: Callable[[Telling], object], writer: Writer, who: str | None
+) -> Response:
+    """A response of what ``work`` tells when it is the turn of ``who``, as ``writer`` writes it. An
+    error before the first part is raised."""
     loop = asyncio.get_running_loop()
     parts: asyncio.Queue[Part | Exception | None] = asyncio.Queue()
     telling = Telling(lambda part: _handed(loop, parts, part))
@@ -77,7 +108,7 @@ async def streamed(turns: Turns, work: Callable[[Telling], object], writer: Writ
         else:
             telling.put(None)
 
-    making = asyncio.ensure_future(turns.take(run))
+    making = asyncio.ensure_future(turns.take(run, who, telling.check))
     making.add_done_callback(lambda done: _refused(done, parts))
     first = await parts.get()
     if isinstance(first, Exception):
@@ -92,7 +123,8 @@ def _handed(loop: asyncio.AbstractEventLoop, parts: asyncio.Queue[Any], part: An
 
 def _refused(made: asyncio.Future[None], parts: asyncio.Queue[Any]) -> None:
     """Where there was no turn, the error is the first part."""
-    if not made.cancelled() and (error := made.exception()) is not None:
+    error = None if made.cancelled() else made.exception()
+    if error is not None and not isinstance(error, ClientLeft):
         parts.put_nowait(error)
 
 

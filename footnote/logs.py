@@ -55,4 +55,9 @@ def _as_line(_: WrappedLogger, __: str, event: EventDict) -> str:
     event.pop("logger", None)
     head = f"{event.pop('timestamp')} {event.pop('level').upper()} {event.pop('event')}"
     rest = "".join(f" {name}={value}" for name, value in event.items())
-    return head + rest + (f"\n{told}" if told else "")
+    return _on_one_line(head + rest) + (f"\n{told}" if told else "")
+
+
+def _on_one_line(text: str) -> str:
+    """Whatever came from outside can neither begin a line of its own nor colour a terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -47,9 +47,9 @@ class Found:
     retrieved: tuple[Hit, ...]
 
 
-Listener = Callable[[Found | Told], None]
-"""Hears an answer while it is made: what was found, then each claim once it was checked. What it
-raises ends the answer."""
+Listener = Callable[[Found | Told | None], None]
+"""Hears an answer while it is made: what was found, then each claim once it was checked, and None
+now and then while nothing comes. What it raises ends the answer."""
 
 
 class Answerer:
@@ -193,7 +193,11 @@ class _Telling:
         self._composition = Composition()
         self.taken = 0
 
-    def take(self, claim: DraftClaim) -> None:
+    def take(self, claim: DraftClaim | None) -> None:
+        if claim is None:
+            if self.listener is not None:
+                self.listener(None)
+            return
         self.taken += 1
         for moved in self._origins.move(claim):
             told = self._composition.add(moved)

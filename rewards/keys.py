@@ -19,6 +19,7 @@ from eth_utils.exceptions import ValidationError
 
 from footnote.addresses import Address
 from footnote.errors import Conflict, Misconfigured
+from footnote.recursion import same_recursion_limit
 
 if TYPE_CHECKING:
     from eth_account.signers.local import LocalAccount
@@ -65,7 +66,8 @@ def read_key(keystore: Path, passphrase_file: Path | None, setting: str) -> Key:
             "a keystore without a passphrase file",
             f"set {setting.replace('KEYSTORE', 'PASSPHRASE_FILE')}",
         )
-    from eth_account import Account
+    with same_recursion_limit():
+        from eth_account import Account
 
     try:
         passphrase = passphrase_file.read_text().rstrip("\r\n")
@@ -89,7 +91,8 @@ def create_key(keystore: Path, passphrase_file: Path, *, iterations: int | None 
     Raises:
         Conflict: when the keystore exists.
     """
-    from eth_account import Account
+    with same_recursion_limit():
+        from eth_account import Account
 
     if keystore.exists():
         raise Conflict(f"{keystore} exists", "name another file; keys are never overwritten")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from api import schemas
@@ -11,7 +11,8 @@ from api.asking import answered
 from api.events import EventWriter
 from api.responses import json_response
 from api.services import Provided
-from api.streaming import Telling, streamed
+from api.streaming import Telling, streamed, whole
+from footnote.errors import NotFound
 from footnote.model import Question
 from rewards.answered import with_live_status
 
@@ -27,6 +28,7 @@ async def ask(
     request: schemas.AnswerRequest,
     services: Provided,
     caller: Asking,
+    http: Request,
     idempotency_key: schemas.IdempotencyKey = None,
 ) -> Response:
     """Answer a question from one Datanet, with citations and a receipt.
@@ -39,17 +41,18 @@ async def ask(
     )
     body = request.model_dump(exclude={"stream"})  # the answer is the same
 
-    def make(telling: Telling | None = None) -> dict[str, object]:
+    def make(telling: Telling) -> dict[str, object]:
         return answered(services, caller, question, idempotency_key, body, telling)
 
     if request.stream:
-        return await streamed(services.turns, make, EventWriter())
-    return json_response(await services.turns.take(make))
+        return await streamed(services.turns, make, EventWriter(), caller.who)
+    return json_response(await whole(services.turns, make, http, caller.who))
 
 
 @router.get("/answers/{answer_id}", response_model=schemas.Answer)
 def answer(answer_id: str, services: Provided, caller: Asking) -> Response:
     """A stored answer; the status of its rewards is read live."""
     found = services.journal.answer(answer_id, caller.asker.tenant)
-    caller.check(found["datanet"])
+    if not caller.visible([found["datanet"]]):
+        raise NotFound("no such answer", "check its id")
     return json_response(with_live_status(services.journal, found))

@@ -15,7 +15,7 @@ from api.asking import answered
 from api.chat import ChunkWriter, completion
 from api.responses import json_response
 from api.services import Provided
-from api.streaming import Telling, streamed
+from api.streaming import Telling, streamed, whole
 from footnote.errors import Broken, Invalid
 from footnote.model import Question, Turn
 
@@ -48,16 +48,16 @@ async def chat(
     body = request.model_dump(exclude={"stream", "stream_options"})  # the answer is the same
     home = str(http.base_url)
 
-    def make(telling: Telling | None = None) -> dict[str, Any]:
+    def make(telling: Telling) -> dict[str, Any]:
         return answered(services, caller, question, idempotency_key, body, telling)
 
     if not request.stream:
-        answer = await services.turns.take(make)
+        answer = await whole(services.turns, make, http, caller.who)
         return json_response(completion(answer, request.model, home))
     options = request.stream_options
     with_usage = options is not None and options.include_usage
     writer = ChunkWriter(request.model, home, with_usage=with_usage)
-    return await streamed(services.turns, make, writer)
+    return await streamed(services.turns, make, writer, caller.who)
 
 
 def _conversation(request: schemas.ChatRequest) -> tuple[str, tuple[Turn, ...]]:

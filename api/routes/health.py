@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from api import schemas
-from api.access import Administering, Anybody
+from api.access import Administering, Probing
 from api.keys import Scope
 from api.problems import problem
 from api.responses import json_response
@@ -27,7 +27,7 @@ WORKER_LATE_SECONDS = 600.0
 
 
 @router.get("/healthz", response_model=schemas.Health)
-def healthz(_: Anybody) -> Response:
+def healthz(_: Probing) -> Response:
     """The process runs."""
     return json_response({"status": "ok"})
 
@@ -37,7 +37,7 @@ def healthz(_: Anybody) -> Response:
     response_model=schemas.Readiness,
     responses={503: {"model": schemas.Problem, "description": "Nothing can be answered now."}},
 )
-def readyz(services: Provided, caller: Anybody) -> Response:
+def readyz(services: Provided, caller: Probing) -> Response:
     """A published Datanet can be answered and journalled; other parts are listed when degraded."""
     names = services.library.names()
     if not names:

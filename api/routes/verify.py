@@ -19,7 +19,7 @@ router = APIRouter(prefix="/v1", tags=["verify"], responses=schemas.PROBLEMS)
 
 
 @router.post("/verify", response_model=schemas.Verified)
-def verify(request: schemas.VerifyRequest, services: Provided, _: Asking) -> Response:
+async def verify(request: schemas.VerifyRequest, services: Provided, caller: Asking) -> Response:
     """Check each sentence of a text against the sources given.
 
     A marker such as `[2]` names the second source. A sentence without one, or whose source does
@@ -27,7 +27,9 @@ def verify(request: schemas.VerifyRequest, services: Provided, _: Asking) -> Res
     """
     sources = [Source(source.text, source.title) for source in request.sources]
     verifier = services.answerer.verifier
-    found = check_text(request.text, sources, verifier)
+    found = await services.checks.take(
+        lambda: check_text(request.text, sources, verifier), caller.who
+    )
     names = [source.id or str(n) for n, source in enumerate(request.sources, start=1)]
     return json_response(shown(found, names) | {"verifier": verifier.definition.body})
 

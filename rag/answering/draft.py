@@ -41,8 +41,8 @@ class Draft:
     after: str = ""
 
 
-Take = Callable[[DraftClaim], None]
-"""Is handed each claim as it is complete."""
+Take = Callable[[DraftClaim | None], None]
+"""Is handed each claim as it is complete; None now and then while nothing comes."""
 
 
 class Drafter(Protocol):

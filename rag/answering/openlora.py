@@ -76,6 +76,9 @@ def _grounded(reply: Streamed, known: Collection[int], grounding: Grounding, tak
     answers, pending = False, ""
     with closing(reply):
         for piece in reply:
+            if not piece:
+                take(None)
+                continue
             text += piece
             pending += piece
             answers = answers or not NO_ANSWER.startswith(_first_line(text).upper())

@@ -45,6 +45,11 @@ class CircuitBreaker:
             raise
         self._note(failed=False)
 
+    def works(self) -> None:
+        """What is asked answers, though the call goes on: nobody else need wait for its end."""
+        if self._failed or self._trying:
+            self._note(failed=False)
+
     def _admit(self) -> None:
         with self._lock:
             if self._failed < self.failures:

@@ -12,11 +12,12 @@ from __future__ import annotations
 import math
 import random
 import re
+import socket
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from queue import Empty, Queue
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -33,6 +34,12 @@ Messages = Sequence[tuple[str, str]]
 """Role and content."""
 
 RETRIES = 2
+PULSE_SECONDS = 0.5
+"""How often a stream says that nothing came, so that somebody can look whether it is wanted."""
+MOST_CODE_POINTS = 200_000
+"""Of a reply."""
+CUT_OFF = ("length", "content_filter")
+"""Why a reply may end in the middle of a sentence."""
 Reply = TypeVar("Reply")
 _HASH = re.compile(r"sha256:[0-9a-f]{64}")
 _BASE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:-]|/(?!\.)){0,127}")
@@ -41,6 +48,10 @@ _MOST_TOKENS = 1 << 31
 _SENTENCE = re.compile(r"(?:[.!?…](?=[\s\[\"'”’»)])|[!?…。！？]|\n)[\"'”’»)]*(?:\s*\[[\d,\s]+\])*")
 """Where a sentence surely ended, with the sources behind it. A full stop at the very end of a
 reply that was cut off may stand inside a number."""
+_MARKERS = re.compile(r"\s*(?:\[[\d,\s]+\])+")
+_CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_LOOK_BACK = 200
+"""Code points before what arrived that may belong to the end of a sentence with it."""
 
 
 class Declined(Broken):
@@ -127,12 +138,13 @@ class OpenAIChatModel:
         return self._base if self._fingerprint is None else f"{self._base}@{self._fingerprint}"
 
     def complete(self, messages: Messages, adapter: str | None) -> Completion:
-        with self._asking():
+        with self._asking() as deadline:
             name = self._name(adapter)
             reply = self._within(
+                deadline,
                 lambda client: client.chat.completions.create(
                     model=name, messages=_written(messages), temperature=0.0
-                )
+                ),
             )
             text = _whole(reply.choices[0])
             told = reply.system_fingerprint or ""
@@ -145,30 +157,28 @@ class OpenAIChatModel:
         return streamed
 
     def _pieces(self, messages: Messages, name: str, streamed: Streamed) -> Generator[str]:
-        held, told, finish = "", False, None
-        deadline = time.monotonic() + self._timeout
-        with self._asking():
+        reply = _Reply()
+        with self._asking() as deadline:
             events = self._within(
+                deadline,
                 lambda client: client.chat.completions.create(
                     model=name, messages=_written(messages), temperature=0.0, stream=True,
                     stream_options={"include_usage": True},
-                )
+                ),
             )  # fmt: skip
             for event in _until(deadline, events):
+                if event is None:
+                    yield ""
+                    continue
+                self._breaker.works()
                 if event.usage is not None:
                     streamed.usage = _usage(event.usage)
                 for choice in event.choices:
-                    held += _text(choice.delta.content)
-                    finish = choice.finish_reason or finish
-                if end := _last_end(held):
-                    yield held[:end]
-                    held, told = held[end:], True
-            if finish is None:
-                raise Unavailable("the model server broke off", "try again shortly")
-            if finish != "length":
-                yield held
-            elif not told:
-                raise _cut_off()
+                    reply.add(_text(choice.delta.content), choice.finish_reason)
+                if ended := reply.ended():
+                    yield ended
+            if rest := reply.rest():
+                yield rest
 
     def score(self, prompt: str, completion: str, adapter: str | None = None) -> float:
         """The log-probability of ``completion`` after ``prompt``, in nats, summed over its tokens.
@@ -177,13 +187,14 @@ class OpenAIChatModel:
         ``prompt`` is empty, has no probability and does not. Broken where the server gives no
         log-probabilities of what it is shown, or one that is no number.
         """
-        with self._asking():
+        with self._asking() as deadline:
             name = self._name(adapter)
             reply = self._within(
+                deadline,
                 lambda client: client.completions.create(
                     model=name, prompt=prompt + completion, max_tokens=0, echo=True,
                     logprobs=0, temperature=0.0,
-                )
+                ),
             )  # fmt: skip
             found = reply.choices[0].logprobs
             offsets = found.text_offset if found else None
@@ -215,11 +226,10 @@ class OpenAIChatModel:
             raise NotFound("that is the base model and no adapter", "leave the adapter out")
         return check_adapter(adapter)
 
-    def _within(self, ask: Callable[[OpenAI], Reply]) -> Reply:
-        """What ``ask`` brings, asked again where that may help, all before the timeout."""
+    def _within(self, deadline: float, ask: Callable[[OpenAI], Reply]) -> Reply:
+        """What ``ask`` brings, asked again where that may help, all before the deadline."""
         import openai
 
-        deadline = time.monotonic() + self._timeout
         for attempt in range(RETRIES + 1):
             left = deadline - time.monotonic()
             if left <= 0:
@@ -253,12 +263,15 @@ class OpenAIChatModel:
         return self._opened
 
     @contextmanager
-    def _asking(self) -> Iterator[None]:
-        if not self._turns.acquire(timeout=self._timeout):
+    def _asking(self) -> Iterator[float]:
+        """Gives the deadline. Half of the time may pass with waiting for a turn, so that whoever
+        is asked has the other half at least."""
+        deadline = time.monotonic() + self._timeout
+        if not self._turns.acquire(timeout=self._timeout / 2):
             raise Unavailable("the model server has too much to do", "try again shortly")
         try:
             with self._breaker.call(), _translated():
-                yield
+                yield deadline
         finally:
             self._turns.release()
 
@@ -278,18 +291,17 @@ def _by(deadline: float, ask: Callable[[OpenAI], Reply], client: OpenAI) -> Repl
     return replied.result(max(0.0, deadline - time.monotonic()))
 
 
-def _until(deadline: float, events: Stream[ChatCompletionChunk]) -> Iterator[ChatCompletionChunk]:
-    """What comes of a stream before the deadline; Unavailable then. Left early, it is closed when
-    its next event comes."""
+def _until(
+    deadline: float, events: Stream[ChatCompletionChunk]
+) -> Iterator[ChatCompletionChunk | None]:
+    """What comes of a stream before the deadline, and None now and then while nothing comes;
+    Unavailable at the deadline. Left early, the line is cut at once."""
     arrived: Queue[ChatCompletionChunk | BaseException | None] = Queue()
-    left = threading.Event()
 
     def work() -> None:
         try:
             with events:
                 for event in events:
-                    if left.is_set():
-                        return
                     arrived.put(event)
             arrived.put(None)
         except BaseException as error:
@@ -297,17 +309,72 @@ def _until(deadline: float, events: Stream[ChatCompletionChunk]) -> Iterator[Cha
 
     threading.Thread(target=work, name="hear the model", daemon=True).start()
     try:
-        while True:
-            event = arrived.get(timeout=max(0.0, deadline - time.monotonic()))
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                event = arrived.get(timeout=min(left, PULSE_SECONDS))
+            except Empty:
+                yield None
+                continue
             if event is None:
                 return
             if isinstance(event, BaseException):
                 raise event
             yield event
-    except Empty:
-        raise Unavailable("the model server takes too long", "try again shortly") from None
+        raise Unavailable("the model server takes too long", "try again shortly")
     finally:
-        left.set()
+        _cut(events)
+
+
+def _cut(events: Stream[ChatCompletionChunk]) -> None:
+    """End the line below a stream: whoever still reads it is told so by the system, which a close
+    from another thread would not do."""
+    network = events.response.extensions.get("network_stream")
+    line = network.get_extra_info("socket") if network is not None else None
+    if line is not None:
+        with suppress(OSError):
+            line.shutdown(socket.SHUT_RDWR)
+
+
+@dataclass(slots=True)
+class _Reply:
+    """A reply as it arrives, and what of it was given on already."""
+
+    held: str = ""
+    taken: int = 0
+    searched: int = 0
+    told: bool = False
+    finish: str | None = None
+
+    def add(self, piece: str, finish: str | None) -> None:
+        self.held += piece
+        self.taken += len(piece)
+        self.finish = finish or self.finish
+        if self.taken > MOST_CODE_POINTS:
+            raise Broken("the model's reply has no end", "bound its length at the model server")
+
+    def ended(self) -> str:
+        """All up to the last sentence that surely ended, or nothing."""
+        end = _last_end(self.held, self.searched)
+        self.searched = max(0, len(self.held) - _LOOK_BACK)
+        return self._give(end) if end else ""
+
+    def rest(self) -> str:
+        """What is left at the end; of a reply that was cut off, the markers of its last whole
+        sentence."""
+        if self.finish is None:
+            raise Unavailable("the model server broke off", "try again shortly")
+        if self.finish not in CUT_OFF:
+            return self._give(len(self.held))
+        if not self.told:
+            raise _cut_off()
+        markers = _MARKERS.match(self.held)
+        return self._give(markers.end() if markers else 0)
+
+    def _give(self, end: int) -> str:
+        given, self.held = self.held[:end], self.held[end:]
+        self.searched = 0
+        self.told = self.told or bool(given.strip())
+        return given
 
 
 def _nothing() -> Generator[str]:
@@ -332,25 +399,30 @@ def _translated() -> Iterator[None]:
 
     try:
         yield
-    except openai.NotFoundError as error:
+    except openai.NotFoundError:
         raise NotFound(
             "the model server does not know that adapter", "load it there, or name another"
-        ) from error
+        ) from None
     except (openai.RateLimitError, openai.InternalServerError, openai.APIConnectionError) as error:
         raise Unavailable(
             f"the model server does not answer ({_said(error)})", "try again shortly"
-        ) from error
+        ) from None
     except openai.APIError as error:
         status = getattr(error, "status_code", None)
         raise (Declined if status in (400, 413, 422) else Broken)(
             f"the model server refused the request ({_said(error)})", "see its log"
-        ) from error
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise Broken("the model server answers no completion", "see its log") from error
+        ) from None
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, RecursionError):
+        raise Broken("the model server answers no completion", "see its log") from None
 
 
 def _said(error: Exception) -> str:
-    return " ".join(str(getattr(error, "message", error)).split())[:200]
+    """What kind of error it is. What the server wrote about it may repeat the question and the
+    sources, which belong neither in a log nor to whoever asked."""
+    status = getattr(error, "status_code", None)
+    code = getattr(error, "code", None)
+    named = code if isinstance(code, str) and _CODE.fullmatch(code) else type(error).__name__
+    return named if status is None else f"{status}, {named}"
 
 
 def _written(messages: Messages) -> Any:
@@ -360,7 +432,7 @@ def _written(messages: Messages) -> Any:
 def _whole(choice: Any) -> str:
     """The text of a reply, without a sentence that its length cut off."""
     text = _text(choice.message.content)
-    if choice.finish_reason != "length":
+    if choice.finish_reason not in CUT_OFF:
         return text
     end = _last_end(text)
     if not text[:end].strip():
@@ -375,9 +447,9 @@ def _text(content: Any) -> str:
     return content or ""
 
 
-def _last_end(text: str) -> int:
-    """Behind the last sentence of ``text`` that surely ended; 0 without one."""
-    return max((found.end() for found in _SENTENCE.finditer(text)), default=0)
+def _last_end(text: str, begin: int = 0) -> int:
+    """Behind the last sentence of ``text`` that surely ended, behind ``begin``; 0 without one."""
+    return max((found.end() for found in _SENTENCE.finditer(text, begin)), default=0)
 
 
 def _cut_off() -> Broken:

@@ -1,0 +1,68 @@
+"""Buckets in Redis: shared, exact under a crowd, and done without when Redis is away."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+
+from api.limits import AWAY_SECONDS, Limits
+from cli.stack import free_port
+from footnote.errors import TooMany
+
+
+async def allowed(limits: Limits, who: str, per_minute: float, tries: int) -> int:
+    """How many of so many at once."""
+
+    async def take() -> bool:
+        try:
+            await limits.take(who, per_minute)
+        except TooMany:
+            return False
+        return True
+
+    return sum(await asyncio.gather(*(take() for _ in range(tries))))
+
+
+def test_a_crowd_takes_exactly_what_a_bucket_holds(redis_url: str) -> None:
+    async def crowd() -> int:
+        one, other = Limits(redis_url), Limits(redis_url)
+        who = secrets.token_hex(8)
+        counts = await asyncio.gather(allowed(one, who, 20, 300), allowed(other, who, 20, 300))
+        await one.close()
+        await other.close()
+        return sum(counts)
+
+    began = time.monotonic()
+    found = asyncio.run(crowd())
+    assert 20 <= found <= 20 + (time.monotonic() - began) / 3 + 1
+
+
+def test_a_bucket_in_redis_fills_again_and_never_overflows(redis_url: str) -> None:
+    async def run() -> tuple[int, int, int]:
+        limits, who = Limits(redis_url), secrets.token_hex(8)
+        first = await allowed(limits, who, 600, 700)
+        await asyncio.sleep(0.55)
+        second = await allowed(limits, who, 600, 100)
+        await asyncio.sleep(0.3)
+        third = await allowed(limits, who, 600, 700)
+        await limits.close()
+        return first, second, third
+
+    first, second, third = asyncio.run(run())
+    assert 600 <= first <= 620
+    assert 4 <= second <= 30, "ten a second"
+    assert third < 60, "what was left lies there, and no more"
+
+
+def test_while_redis_is_away_it_is_left_alone_for_a_while() -> None:
+    async def run() -> float:
+        limits = Limits(f"redis://127.0.0.1:{free_port()}/0")
+        assert await allowed(limits, "a", 2, 5) == 2
+        began = time.monotonic()
+        assert await allowed(limits, "b", 300, 300) == 300
+        took = time.monotonic() - began
+        await limits.close()
+        return took
+
+    assert asyncio.run(run()) < AWAY_SECONDS / 2

@@ -1,21 +1,18 @@
-"""Keeps Python's recursion limit where libraries raise it.
+"""Bounds Python's recursion where JSON of strangers is parsed.
 
-One of Ethereum's sets it to 100,000 when it is imported. A deeply nested JSON that anybody sends
-would then end the process, where with the limit as it was it is an error like any other.
+One of Ethereum's libraries raises the limit to 100,000 when it is imported. Deeply nested JSON then
+ends the process, where with the limit as it was it is an error like any other.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+
+LIMIT = 1_000
 
 
-@contextmanager
-def same_recursion_limit() -> Iterator[None]:
-    """Around imports."""
-    limit = sys.getrecursionlimit()
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(limit)
+def bound_recursion() -> None:
+    """Put the limit back to what Python has; to be called before each parse, for imports happen at
+    any time."""
+    if sys.getrecursionlimit() > LIMIT:
+        sys.setrecursionlimit(LIMIT)

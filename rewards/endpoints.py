@@ -24,6 +24,7 @@ from typing import Any
 import requests
 
 from footnote.errors import Misconfigured, Unavailable
+from footnote.recursion import bound_recursion
 
 log = logging.getLogger(__name__)
 
@@ -314,9 +315,10 @@ class Endpoints:
 
 def _check_form(answer: bytes) -> None:
     """Raise unless it is an answer of JSON-RPC: a page or a plain word is none."""
+    bound_recursion()
     try:
         shown = json.loads(answer)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise requests.exceptions.InvalidJSONError("no JSON") from error
     if not isinstance(shown, dict) or not (
         "result" in shown or isinstance(shown.get("error"), dict)

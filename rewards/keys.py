@@ -19,7 +19,6 @@ from eth_utils.exceptions import ValidationError
 
 from footnote.addresses import Address
 from footnote.errors import Conflict, Misconfigured
-from footnote.recursion import same_recursion_limit
 
 if TYPE_CHECKING:
     from eth_account.signers.local import LocalAccount
@@ -66,8 +65,7 @@ def read_key(keystore: Path, passphrase_file: Path | None, setting: str) -> Key:
             "a keystore without a passphrase file",
             f"set {setting.replace('KEYSTORE', 'PASSPHRASE_FILE')}",
         )
-    with same_recursion_limit():
-        from eth_account import Account
+    from eth_account import Account
 
     try:
         passphrase = passphrase_file.read_text().rstrip("\r\n")
@@ -91,8 +89,7 @@ def create_key(keystore: Path, passphrase_file: Path, *, iterations: int | None 
     Raises:
         Conflict: when the keystore exists.
     """
-    with same_recursion_limit():
-        from eth_account import Account
+    from eth_account import Account
 
     if keystore.exists():
         raise Conflict(f"{keystore} exists", "name another file; keys are never overwritten")

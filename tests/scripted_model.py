@@ -17,16 +17,20 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from cli.stack import free_port
 
 BASE = "scripted"
+COMMENT = ": processing\n\n"
+"""What keeps a line open and says nothing."""
 
 
 class ScriptedModel:
     """``replies`` are given in turn, the last one for ever. ``breaks_after``: words after which the
-    line is cut."""
+    line is cut. ``first`` is sent before all else, a COMMENT without end."""
 
     def __init__(self) -> None:
         self.replies = ["Nothing."]
         self.pause_seconds = 0.0
         self.breaks_after: int | None = None
+        self.finish = "stop"
+        self.first: str | None = None
         self.asked: list[list[dict[str, str]]] = []
         self.words_sent = 0
         self.left = threading.Event()
@@ -41,8 +45,11 @@ class ScriptedModel:
             reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
             if body.get("stream"):
                 return StreamingResponse(self._events(reply), media_type="text/event-stream")
+            until = time.monotonic() + 20
+            while self.first == COMMENT and time.monotonic() < until:
+                await asyncio.sleep(0.05)
             message = {"role": "assistant", "content": reply}
-            choice = {"index": 0, "message": message, "finish_reason": "stop"}
+            choice = {"index": 0, "message": message, "finish_reason": self.finish}
             return JSONResponse(self._head("chat.completion") | {
                 "choices": [choice], "usage": _COUNTED,
             })  # fmt: skip
@@ -51,13 +58,18 @@ class ScriptedModel:
 
     async def _events(self, reply: str) -> AsyncIterator[str]:
         try:
+            if self.first is not None:
+                yield self.first
+            while self.first == COMMENT:
+                await asyncio.sleep(0.05)
+                yield COMMENT
             for number, word in enumerate(reply.split(" ")):
                 if number == self.breaks_after:
                     return
                 yield self._event({"content": word if number == 0 else f" {word}"})
                 self.words_sent = number + 1
                 await asyncio.sleep(self.pause_seconds)
-            yield self._event({}, "stop")
+            yield self._event({}, self.finish)
             usage = self._head("chat.completion.chunk") | {"choices": [], "usage": _COUNTED}
             yield f"data: {json.dumps(usage)}\n\ndata: [DONE]\n\n"
         except asyncio.CancelledError:

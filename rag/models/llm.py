@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from footnote.errors import Broken, Invalid, NotFound, Unavailable
 from footnote.model import Usage
+from footnote.recursion import bound_recursion
 from rag.models.breaker import CircuitBreaker
 
 if TYPE_CHECKING:
@@ -266,6 +267,7 @@ class OpenAIChatModel:
     def _asking(self) -> Iterator[float]:
         """Gives the deadline. Half of the time may pass with waiting for a turn, so that whoever
         is asked has the other half at least."""
+        bound_recursion()
         deadline = time.monotonic() + self._timeout
         if not self._turns.acquire(timeout=self._timeout / 2):
             raise Unavailable("the model server has too much to do", "try again shortly")

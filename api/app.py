@@ -21,7 +21,7 @@ from api.limits import Limits
 from api.observed import Observed
 from api.quotas import Quotas
 from api.routes import answers, chat, datanets, documents, health, page, rewards, search, verify
-from api.services import Services
+from api.services import JournalCheck, Services
 from api.telemetry import Telemetry
 from api.turns import Turns
 from footnote.errors import Misconfigured
@@ -38,7 +38,7 @@ from rag.index.library import Library, exports_named
 from rag.models.choice import serving_embedder
 from rag.models.crossencoder import CrossEncoderEntailment, CrossEncoderReranker
 from rag.models.embedder import Embedder
-from rag.models.llm import OpenAIChatModel
+from rag.models.llm import ChatModel, OpenAIChatModel
 from rewards.crash import crash_at
 from rewards.journal.journal import Journal
 from rewards.keys import read_key
@@ -52,21 +52,29 @@ DESCRIPTION = """Answers from a Datanet, with citations that hold to the charact
 that pay the people behind them. Errors are `application/problem+json`."""
 
 
-def build_answerer(settings: Settings, library: Library, embedder: Embedder) -> Answerer:
+def build_model(settings: Settings) -> OpenAIChatModel | None:
+    """The model server that the settings name, if any."""
+    if settings.openlora_url is None:
+        return None
+    if settings.openlora_model is None:
+        raise Misconfigured("no base model is named", "set FOOTNOTE_OPENLORA_MODEL")
+    key_file = settings.openlora_api_key_file
+    return OpenAIChatModel(
+        settings.openlora_url,
+        settings.openlora_model,
+        api_key=key_file.read_text().strip() if key_file else None,
+        timeout_seconds=settings.openlora_timeout_seconds,
+        at_once=settings.openlora_at_once,
+    )
+
+
+def build_answerer(
+    settings: Settings, library: Library, embedder: Embedder, model: ChatModel | None
+) -> Answerer:
     """The answerer that the settings describe."""
     verifier = build_verifier(settings, embedder)
     drafters: dict[str, Drafter] = {"extractive": Extractive()}
-    if settings.openlora_url is not None:
-        if settings.openlora_model is None:
-            raise Misconfigured("no base model is named", "set FOOTNOTE_OPENLORA_MODEL")
-        key_file = settings.openlora_api_key_file
-        model = OpenAIChatModel(
-            settings.openlora_url,
-            settings.openlora_model,
-            api_key=key_file.read_text().strip() if key_file else None,
-            timeout_seconds=settings.openlora_timeout_seconds,
-            at_once=settings.openlora_at_once,
-        )
+    if model is not None:
         drafters["openlora"] = OpenLora(model, verifier)
     reranker = (
         CrossEncoderReranker(settings.reranker_model, settings.device)
@@ -115,13 +123,16 @@ def build_services(settings: Settings, embedder: Embedder | None = None) -> Serv
     library = Library(settings.home)
     journal = Journal(settings.journal)
     telemetry = Telemetry()
+    model = build_model(settings)
     embedder = embedder or serving_embedder(settings, exports_named(settings.home))
     return Services(
         settings=settings,
         library=library,
-        answerer=build_answerer(settings, library, embedder),
+        answerer=build_answerer(settings, library, embedder, model),
+        model=model,
         journal=journal,
         recorder=build_recorder(settings, journal),
+        journal_check=JournalCheck(journal),
         wake_ups=wake_ups(settings.redis_url, f"{socket.gethostname()}-{os.getpid()}-api"),
         in_flight=InFlight(settings.request_deadline_seconds),
         turns=Turns(settings.answers_at_once, under_way=telemetry.under_way),

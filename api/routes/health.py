@@ -50,7 +50,7 @@ def readyz(services: Provided, caller: Probing) -> Response:
         except FootnoteError as error:
             damaged[name] = error
     try:
-        services.journal.check()
+        services.journal_check.run()
         if len(damaged) == len(names):
             raise damaged[names[0]]
     except FootnoteError as error:
@@ -84,6 +84,8 @@ def _degraded(services: Services, names: list[str]) -> list[dict[str, Any]]:
         found.append({"part": "redis", "reason": "not set up; the worker polls instead"})
     elif not services.wake_ups.healthy():
         found.append({"part": "redis", "reason": "it does not answer; the worker polls instead"})
+    if services.model is not None and services.model.failing:
+        found.append({"part": "openlora", "reason": "the model server does not answer"})
     registrations = services.journal.registrations()
     paid = {registration.datanet for registration in registrations}
     unpaid = [name for name in names if name not in paid]

@@ -45,6 +45,11 @@ class CircuitBreaker:
             raise
         self._note(failed=False)
 
+    @property
+    def failing(self) -> bool:
+        """Whether the last calls failed, so that only one tries now and then."""
+        return self._failed >= self.failures
+
     def works(self) -> None:
         """What is asked answers, though the call goes on: nobody else need wait for its end."""
         if self._failed or self._trying:

@@ -134,6 +134,11 @@ class OpenAIChatModel:
         return self._base_url
 
     @property
+    def failing(self) -> bool:
+        """Whether the server did not answer for a while."""
+        return self._breaker.failing
+
+    @property
     def base(self) -> str:
         """The base's name, with ``@sha256:…`` of its files where its last reply told."""
         return self._base if self._fingerprint is None else f"{self._base}@{self._fingerprint}"

@@ -119,3 +119,22 @@ def test_a_log_tells_each_request_and_never_what_was_asked(home: Path) -> None:
     as_text = [line for line in lines_of(home, "text", body) if "request_id=asked-1" in line]
     assert len(as_text) == 1
     assert "status=200" in as_text[0]
+
+
+def test_a_model_server_that_is_away_is_named_as_degraded(
+    home: Path, embedder: SentenceTransformerEmbedder
+) -> None:
+    url = f"http://127.0.0.1:{free_port()}/v1"
+    settings = Settings(
+        home=home, openlora_url=url, openlora_model="gone", openlora_timeout_seconds=0.2
+    )
+    for service in serving(build_services(settings, embedder)):
+
+        def parts(running: Service = service) -> set[str]:
+            return {one["part"] for one in running.http.get("/readyz").json()["degraded"]}
+
+        assert "openlora" not in parts()
+        body = {"datanet": "nature", "question": QUESTION, "answerer": "openlora"}
+        assert [service.post("/v1/answers", body).status_code for _ in range(5)] == [503] * 5
+        assert "openlora" in parts()
+        assert service.ask()["citations"], "what needs no model is answered all the same"

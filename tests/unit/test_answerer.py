@@ -229,7 +229,7 @@ def test_an_answer_that_is_heard_while_it_is_made_is_the_one_that_is_not(
 ) -> None:
     question = Question("tales", "What does the quokka eat?", answerer="openlora")
     quiet = answerer(library, embedder, Scripted(reply)).answer(question)
-    heard: list[Found | Told] = []
+    heard: list[Found | Told | None] = []
     told = answerer(library, embedder, Scripted(reply)).answer(question, heard.append)
     check(told, library)
     assert (told.text, told.claims, told.citations) == (quiet.text, quiet.claims, quiet.citations)
@@ -261,7 +261,7 @@ def test_a_listener_that_leaves_ends_the_model(
 ) -> None:
     model = Scripted("The quokka eats leaves at night [1]. " * 20)
 
-    def leave(part: Found | Told) -> None:
+    def leave(part: Found | Told | None) -> None:
         if isinstance(part, Told):
             raise ConnectionError
 

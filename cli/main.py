@@ -37,6 +37,7 @@ _COMMANDS = {
     "doctor": ("rewards.commands.observe", "doctor", "Check the deployment; say what to mend."),
     "journal": ("rewards.commands.journal", "journal", "Care for the record of what is owed."),
     "migrate": ("rewards.commands.journal", "migrate", "Bring the journal up to date."),
+    "erase": ("rewards.commands.journal", "erase", "Delete an answer's text; its receipt stays."),
     "backup": ("cli.backup", "backup", "Copy what cannot be made again."),
     "restore": ("cli.backup", "restore", "Bring a backup back."),
     "audit": ("rewards.commands.proof", "audit_command", "Compare journal and chain."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,18 @@ from rewards.journal.schema import migrate as bring_up_to_date
 from rewards.journal.tables import SCHEMA_VERSION
 from rewards.marks import Marks
 from rewards.resume import Resumed, resume
+
+
+@click.command()
+@click.argument("answer_id")
+def erase(answer_id: str) -> None:
+    """Delete what was asked and answered in ANSWER_ID, and the salt of its receipt, for good.
+
+    Receipt and payment stay, and can be checked as before; nobody can tell from them any more what
+    was asked. Backups made before still hold it.
+    """
+    digest = Store(read_settings().journal).erase(answer_id, int(time.time()))
+    say(f"erased {answer_id}; its receipt 0x{digest.hex()} stays")
 
 
 @click.group()

@@ -282,6 +282,9 @@ class Commit:
             raise
 
 
+ERASED = "erased_at"
+
+
 class Answers(Store):
     @contextmanager
     def committing(self) -> Iterator[Commit]:
@@ -315,7 +318,24 @@ class Answers(Store):
             body = connection.execute(query).scalar()
         if body is None:
             raise NotFound("no such answer", "check its id")
+        if ERASED in body:
+            raise NotFound("the answer was erased", "its receipt is still there", code="erased")
         return dict(body)
+
+    def erase(self, answer_id: str, at: int) -> bytes:
+        """Delete for good what was asked and answered, and the salt that ties them to the receipt;
+        returns the receipt's digest. Receipt, lines and payment stay.
+
+        Raises:
+            NotFound: no such answer, or it was erased already.
+        """
+        digest = bytes.fromhex(self.answer(answer_id)["receipt"]["id"][2:])
+        with self._writing() as connection:
+            connection.execute(
+                answers.update().where(answers.c.answer_id == answer_id).values(body={ERASED: at})
+            )
+        self.overwrite_what_was_deleted()
+        return digest
 
     def answered_today(self, key_id: str, datanet: str, day: int) -> int:
         """How many answers from a Datanet a key had in the UTC day ``day``, counted from 1970."""

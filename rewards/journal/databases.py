@@ -98,7 +98,8 @@ def _sqlite(url: URL) -> Engine:
     def configure(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # SQLAlchemy begins transactions, not the driver
         wait = f"busy_timeout = {WAIT_SECONDS * 1000}"
-        for pragma in (wait, "synchronous = FULL", "foreign_keys = ON"):
+        erasing = "secure_delete = ON"  # what is erased is overwritten in the file
+        for pragma in (wait, "synchronous = FULL", "foreign_keys = ON", erasing):
             connection.execute(f"PRAGMA {pragma}")
         _use_wal(connection)
 

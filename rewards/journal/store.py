@@ -40,6 +40,14 @@ class Store:
         with self._writing() as connection:
             replace_row(connection, meta, {"name": "checked"}, {"value": str(int(time.time()))})
 
+    def overwrite_what_was_deleted(self) -> None:
+        """Let SQLite's log take over what was written, and begin anew: it holds deleted bytes until
+        then. A server does so in its own time (VACUUM)."""
+        if self._engine.dialect.name == "sqlite":
+            with self._reading() as connection:
+                connection.rollback()
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def flushes(self) -> bool:
         """Whether the database really waits for the disk when it commits. A PostgreSQL server that
         was told not to loses what it promised when its host loses power."""

@@ -337,6 +337,24 @@ def test_another_body_under_the_same_key_is_refused_and_records_nothing(
     assert_whole(journal, 1)
 
 
+def test_an_erased_answer_leaves_its_receipt_and_nothing_of_what_was_said(
+    journal: Journal, recorder: Recorder, tmp_path: Path
+) -> None:
+    body = recorder.record(paying())
+    kept = recorder.record(paying())
+    digest = bytes.fromhex(body["receipt"]["id"][2:])
+    before = journal.receipt(digest)
+    assert journal.erase(body["id"], 1_800_000_000) == digest
+    with pytest.raises(NotFound, match="was erased"):
+        journal.answer(body["id"])
+    with pytest.raises(NotFound, match="was erased"):
+        journal.erase(body["id"], 1_800_000_000)
+    assert journal.receipt(digest) == before
+    assert journal.answer(kept["id"])["text"] == kept["text"]
+    for file in tmp_path.glob("*.sqlite*"):
+        assert body["receipt"]["salt"].encode() not in file.read_bytes(), file.name
+
+
 def test_keys_are_per_caller(journal: Journal, recorder: Recorder) -> None:
     recorder.record(paying(), retry("k", caller="a"))
     recorder.record(paying(), retry("k", b"other", caller="b"))

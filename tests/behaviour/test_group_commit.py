@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from footnote.errors import Broken, FootnoteError, Invalid, StorageFull, Unavailable
+from footnote.errors import Broken, Conflict, FootnoteError, StorageFull, Unavailable
 from footnote.model import Answer
 from rewards.journal.answers import Commit
 from rewards.journal.databases import Contended
@@ -149,7 +149,7 @@ def test_one_that_is_refused_harms_none_of_the_others(
     outcomes = together(recorder, records)
     assert journal.commits == 3
     kinds = [type(outcome) for outcome in outcomes]
-    assert kinds == [dict, QuotaSpent, Invalid, dict, Broken, dict, dict]
+    assert kinds == [dict, QuotaSpent, Conflict, dict, Broken, dict, dict]
     assert_whole(journal, 5)
     assert journal.next_seq(LEDGER_ID, "rfcs") == 1
 

@@ -248,7 +248,8 @@ def test_a_journal_that_was_rolled_back_shows_in_the_apis_numbers(
 def test_the_api_serves_them(here: Place) -> None:
     Recorder(here.journal, here.signer, Marks(here.folder / "marks")).record(paying(1))
     settings = Settings(home=here.folder)
-    with TestClient(build_app(build_services(settings, WordEmbedder()))) as client:
+    app = build_app(build_services(settings, WordEmbedder()))
+    with TestClient(app, "http://127.0.0.1", client=("127.0.0.1", 50_000)) as client:
         answer = client.get("/metrics")
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("text/plain; version=")

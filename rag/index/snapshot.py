@@ -25,6 +25,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +54,13 @@ MANIFEST, CATALOGUE, VECTORS, LEXICAL = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Manifest:
     """What a snapshot is made of; its id is the SHA-256 of its canonical JSON."""
 
     body: dict[str, Any]
 
-    @property
+    @cached_property
     def snapshot_id(self) -> bytes:
         return sha256(canonical_json(self.body))
 

@@ -19,6 +19,8 @@ from rag.models.export import Export, open_export
 from rag.models.exported import ExportedEmbedder
 from rag.models.exporting import export
 
+SERVING_THREADS = 2
+"""For questions, as many as search; more processes use more cores."""
 MOST_THREADS = 8
 """For documents; each holds the model's weights once more."""
 
@@ -40,8 +42,8 @@ def serving_embedder(settings: Settings, named: Collection[str]) -> Embedder:
         weights = weights_sha256(model_path(settings.embedding_model))
         found = open_export(models_folder(settings.home), weights)
         if found is not None and found.export_id in named:
-            # One thread computes where it is called, without a hand-over.
-            if (loaded := _loaded(found, settings, threads=1)) is not None:
+            threads = min(os.cpu_count() or 1, SERVING_THREADS)
+            if (loaded := _loaded(found, settings, threads)) is not None:
                 return loaded
         else:
             log.warning("questions are embedded by torch: no export is the one that is published")

@@ -33,7 +33,7 @@ _FIELDS = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_i
 
 class ExportedModel:
     """An :class:`~rag.models.export.Export`, compiled for this processor. Safe in any number of
-    threads; ``threads`` batches are computed at once, each on one of them."""
+    threads, of which ``threads`` compute at once, each one batch."""
 
     def __init__(self, export: Export, threads: int) -> None:
         from tokenizers import Tokenizer
@@ -65,8 +65,9 @@ class ExportedModel:
         encoded = self._whole.encode(text, add_special_tokens=False)
         return [start for start, _ in encoded.offsets]
 
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        """Shape (len(texts), dimension)."""
+    def embed(self, texts: Sequence[str], *, side_by_side: bool = False) -> Vectors:
+        """Shape (len(texts), dimension). Side by side, several batches are computed at once, which
+        pays for many."""
         if not texts:
             return np.zeros((0, self.dimension), np.float32)
         encoded = self._cut.encode_batch(list(texts))
@@ -77,7 +78,7 @@ class ExportedModel:
             length, rows = batch
             vectors[rows] = self._infer(self._padded([encoded[i] for i in rows], length))
 
-        if self.threads == 1 or len(batches) == 1:
+        if not side_by_side or self.threads == 1 or len(batches) == 1:
             for batch in batches:
                 compute(batch)
         else:
@@ -153,7 +154,8 @@ class ExportedEmbedder:
         return self._model.token_starts(text)
 
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
-        return self._model.embed([self._prefixes.document + text for text in texts])
+        whole = [self._prefixes.document + text for text in texts]
+        return self._model.embed(whole, side_by_side=True)
 
     def embed_question(self, text: str) -> Vectors:
         vector: Vectors = self.embed_questions([text])[0]

@@ -1,8 +1,8 @@
 """Where questions are handed in, and embedded together with those that wait beside them.
 
-A few threads take turns: whose turn it is takes all that waits and embeds it, and then searches
-while the next one embeds. So a question that comes alone is taken at once, and those that come
-while another is embedded gather and go as one batch. A vector does not depend on its batch
+A few threads take turns: whose turn it is takes all that waits, embeds it and searches. So a
+question that comes alone is taken at once, and those that come while all are busy gather and go as
+one batch. A vector does not depend on its batch
 (:mod:`rag.models.exported`), so nobody's Hits depend on who else asks.
 """
 
@@ -23,7 +23,7 @@ MOST_TOGETHER = 32
 """Questions that are embedded in one turn: beyond these a batch saves nothing and only delays."""
 
 THREADS = 2
-"""One that embeds and one that searches keep two cores busy; more processes use more cores."""
+"""They keep two cores busy; more processes use more cores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,8 @@ class SearchDesk:
     def _work(self) -> None:
         while True:
             with self._turn:
-                embedded = self._embedded(self._taken())
-            for snapshot, waiting, vector in embedded:
+                taken = self._taken()
+            for snapshot, waiting, vector in self._embedded(taken):
                 self._search(snapshot, waiting, vector)
 
     def _taken(self) -> list[_Waiting]:

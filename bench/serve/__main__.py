@@ -1,6 +1,6 @@
 """The service under load, beside plain LangChain services over the same passages.
 
-    python -m bench.serve CORPUS_DIR [--passages 5000] [--rounds 3] [--seconds 4] [--json FILE]
+    python -m bench.serve CORPUS_DIR… [--passages 5000] [--rounds 3] [--seconds 4] [--json FILE]
 
 Starts ``footnote serve`` and two peers (LangChain with FAISS, and its ensemble with BM25), and
 drives each in turn at concurrency 1, 8 and 32, round by round; ``/v1/answers`` too, each answer
@@ -38,7 +38,9 @@ ALONE = 256
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Load, beside plain LangChain services.")
-    parser.add_argument("corpus", type=Path)
+    parser.add_argument(
+        "corpora", type=Path, nargs="+", help="questions of the first; the others fill up"
+    )
     parser.add_argument("--passages", type=int, default=5_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
@@ -54,16 +56,17 @@ def main() -> None:
 
 def measure(arguments: argparse.Namespace, home: Path) -> dict[str, Any]:
     """Prepare, measure, judge."""
-    chosen = choose(read_corpus(arguments.corpus), arguments.passages, home)
+    first, *others = map(read_corpus, arguments.corpora)
+    chosen = choose(first, others, arguments.passages, home)
     state = {OURS: _ingest_ours(home, chosen), DENSE: _ingest_peer(home, chosen), ENSEMBLE: {}}
     manifest = current_manifest(datanet_folder(home, DATANET))
     passages = manifest.chunks if manifest else 0
     _note(f"{chosen.count} documents, {passages} passages, {len(chosen.questions)} questions")
     services = _services(home)
-    first = chosen.questions[0].text
+    opening = chosen.questions[0].text
     try:
         for service in services:
-            service.start(first)
+            service.start(opening)
             state[service.name]["ready_seconds"] = round(service.ready_seconds, 2)
         found = _quality(services, chosen, state)
         measured = _rounds(services, chosen, arguments.rounds, arguments.seconds)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench.judge.corpus import Corpus, Labelled
 from footnote.settings import Settings
@@ -25,13 +26,14 @@ class Chosen:
     """The text of every question, with a right document or without."""
 
 
-def choose(corpus: Corpus, passages: int, home: Path) -> Chosen:
-    """The right documents of all questions first, then others in their order, until they hold
-    that many passages. Exports the model under ``home`` on the way."""
+def choose(corpus: Corpus, others: Sequence[Corpus], passages: int, home: Path) -> Chosen:
+    """The right documents of all questions of ``corpus`` first, then its others in their order, and
+    those of ``others``, until they hold that many passages. Exports the model under ``home`` on the
+    way."""
     questions = tuple(one for one in corpus.questions if one.relevant)
     right = {document for one in questions for document in one.relevant}
-    lines = corpus.documents.read_text("utf-8").splitlines()
-    rows = sorted((json.loads(line) for line in lines), key=lambda row: row["id"] not in right)
+    rows = sorted(_rows(corpus), key=lambda row: row["id"] not in right)
+    rows += [row for other in others for row in _rows(other)]
     token_starts = indexing_embedder(Settings(home=home)).token_starts
     chosen, held = [], 0
     for row in rows:
@@ -42,6 +44,10 @@ def choose(corpus: Corpus, passages: int, home: Path) -> Chosen:
     path = home / "documents.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in chosen), "utf-8")
     return Chosen(path, len(chosen), questions, tuple(one.text for one in corpus.questions))
+
+
+def _rows(corpus: Corpus) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in corpus.documents.read_text("utf-8").splitlines()]
 
 
 def reciprocal_rank(found: list[str], relevant: Mapping[str, int]) -> float:

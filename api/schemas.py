@@ -752,7 +752,7 @@ _DOCUMENT: dict[str, Any] = {
     "type": "object",
     "required": ["id", "text"],
     "properties": {
-        "id": {"type": "string", "minLength": 1, "maxLength": 512},
+        "id": {"type": "string", "minLength": 1},
         "text": {"type": "string", "minLength": 1},
         "title": {"description": "Its title; the job refuses what is no text."},
         "url": {"description": "Where it is published."},

@@ -117,6 +117,9 @@ async def _soak(
         else:
             await asyncio.sleep(min(0.05, number / rate - now))
     await asyncio.gather(*running)
+    while not free.empty():
+        free.get_nowait().close()
+    await asyncio.sleep(0)
 
 
 async def _one(free: asyncio.Queue[Connection], number: int, question: str, load: Load) -> None:

@@ -22,6 +22,7 @@ import httpx
 import pytest
 import uvicorn
 from docx import Document as new_docx
+from filelock import FileLock
 from reportlab.pdfgen.canvas import Canvas
 
 from api import jobs, schemas
@@ -30,6 +31,7 @@ from api.routes import documents as route
 from cli.stack import Stack, clean_environment, free_port
 from footnote.jobs import Job, jobs_of
 from footnote.settings import Settings
+from rag.index.datanets import datanet_folder
 from rag.models.embedder import SentenceTransformerEmbedder
 from tests.corpus import ALICE, BOB
 
@@ -265,10 +267,13 @@ def worker_of(job: Job) -> int:
 
 
 def test_a_job_whose_process_was_killed_is_said_to_be_interrupted_and_retried(site: Site) -> None:
-    accepted = site.send("killed", ("k.md", b"The wreck lies at nine fathoms."))
-    (job,) = jobs_of(site.home, "killed")
-    os.kill(worker_of(job), signal.SIGKILL)
-    body = site.ended(accepted)
+    folder = datanet_folder(site.home, "killed")
+    folder.path.mkdir(parents=True)
+    with FileLock(folder.lock):  # somebody else ingests: the job is there to be killed
+        accepted = site.send("killed", ("k.md", b"The wreck lies at nine fathoms."))
+        (job,) = jobs_of(site.home, "killed")
+        os.kill(worker_of(job), signal.SIGKILL)
+        body = site.ended(accepted)
     assert (body["state"], body["error"]["code"]) == ("failed", "interrupted")
     assert body["can_retry"]
     assert "etry" in body["error"]["what_to_do"]

@@ -230,8 +230,8 @@ def test_more_than_may_wait_are_refused_at_once(start: Start, engine: Counting) 
 
 
 def test_a_deadline_ends_what_waits_and_what_runs(start: Start, engine: Counting) -> None:
-    batcher = start(Limits(max_rows=1, deadline_seconds=0.2))
-    soon = time.monotonic() + 0.2
+    batcher = start(Limits(max_rows=1, deadline_seconds=0.03))
+    soon = time.monotonic() + 0.03
     running, waiting = asked(most=LONG, deadline=soon), asked(deadline=soon)
     batcher.submit([running.job, waiting.job])
     for one in (running, waiting):

@@ -59,7 +59,7 @@ def served(home: Path) -> Iterator[Served]:
         process.wait(30)
 
 
-def fuzz(served: Served, examples: int, report: Path) -> int:
+def fuzz(served: Served, examples: int, report: Path, seed: int | None = None) -> int:
     """All checks of schemathesis over every route; its exit status."""
     command = [
         str(Path(sys.executable).with_name("schemathesis")),
@@ -67,6 +67,7 @@ def fuzz(served: Served, examples: int, report: Path) -> int:
         "run", f"{served.url}/openapi.json", "--continue-on-failure",
         "--max-examples", str(examples), "--request-timeout", "60", "--no-color",
         "--header", f"Authorization: Bearer {served.key}",
+        *(["--seed", str(seed)] if seed is not None else []),
     ]  # fmt: skip
     with report.open("wb") as opened:
         return subprocess.run(

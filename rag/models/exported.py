@@ -20,8 +20,9 @@ from footnote.model import Definition
 from rag.models.embedder import Prefixes, Vectors, definition_of, own_prefixes
 from rag.models.export import NETWORK, TOKENIZER, Export, openvino
 
-STEP = 2
-"""Texts of two lengths share a batch: more padding would cost more than more sharing saves."""
+STEP = 8
+"""Texts of eight lengths share a batch, and the processor is spared odd shapes: on one with AVX512
+a question costs a quarter less than padded to even lengths, and no more than to sixteens."""
 
 BATCH_TOKENS = 1_024
 """The most tokens in a batch: larger ones only miss the caches."""

@@ -203,23 +203,24 @@ class Door:
 _NOBODY = Caller(ANONYMOUS, frozenset(), frozenset())
 
 
-async def _guard(
-    request: Request, scopes: SecurityScopes, _shown: Annotated[object, Depends(_bearer)]
-) -> Caller:
-    door: Door = request.app.state.door
-    return await door.caller(request, scopes.scopes)
+@dataclass(frozen=True, slots=True)
+class _Guard:
+    """The dependency; ``limited``: not too often."""
+
+    limited: bool = True
+
+    async def __call__(
+        self, request: Request, scopes: SecurityScopes, _: Annotated[object, Depends(_bearer)]
+    ) -> Caller:
+        door: Door = request.app.state.door
+        return await door.caller(request, scopes.scopes, limited=self.limited)
 
 
-async def _guard_of_health(
-    request: Request, scopes: SecurityScopes, _shown: Annotated[object, Depends(_bearer)]
-) -> Caller:
-    door: Door = request.app.state.door
-    return await door.caller(request, scopes.scopes, limited=False)
-
+_guard = _Guard()
 
 Anybody = Annotated[Caller, Security(_guard, scopes=[])]
 """For proofs of payment."""
-Probing = Annotated[Caller, Security(_guard_of_health, scopes=[])]
+Probing = Annotated[Caller, Security(_Guard(limited=False), scopes=[])]
 """For signs of life, which whoever restarts services asks for at any time."""
 Asking = Annotated[Caller, Security(_guard, scopes=[Scope.ASK])]
 Ingesting = Annotated[Caller, Security(_guard, scopes=[Scope.INGEST])]

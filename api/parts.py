@@ -13,8 +13,6 @@ from rag.answerer import Found
 from rag.answering.draft import Told
 from rewards.answered import citation_object, claim_object, hit_object
 
-_ONLY_THE_WHOLE_KNOWS = ("reward",)
-
 
 @dataclass(frozen=True, slots=True)
 class Begun:
@@ -93,8 +91,9 @@ def end_of(claim: Mapping[str, Any]) -> int:
 
 
 def _unpaid(citation: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what it earns, which only the whole answer decides."""
     contributors = [_without(one, "amount") for one in citation["contributors"]]
-    return _without(citation, *_ONLY_THE_WHOLE_KNOWS) | {"contributors": contributors}
+    return _without(citation, "reward") | {"contributors": contributors}
 
 
 def _without(body: Mapping[str, Any], *names: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """A response that is sent while it is made.
 
 What makes it runs in a thread and tells its parts; the first of them, or an error in its place,
-decides the status. A client that leaves is noticed at the next part, which ends the work.
+decides the status. A client that leaves ends the work, at its next part or within half a second.
 """
 
 from __future__ import annotations
@@ -48,9 +48,10 @@ class Telling:
 
     def hear(self, heard: Found | Told | None) -> None:
         """What an Answerer tells; ClientLeft where nobody listens."""
-        self.check()
-        if heard is not None:
-            self.put(part_of(heard))
+        if heard is None:
+            self.check()
+        else:
+            self.part(part_of(heard))
 
     def part(self, part: Part) -> None:
         self.check()

@@ -22,6 +22,7 @@ from typing import Any
 
 from api.uploads import Incoming, room
 from footnote.errors import Busy, Conflict, NotFound, Unavailable
+from footnote.files import sync
 from footnote.jobs import (
     DONE,
     FAILED,
@@ -32,7 +33,6 @@ from footnote.jobs import (
     jobs_of,
     new_job_id,
     now_text,
-    sync_folder,
     uploads_folder,
     write_whole,
 )
@@ -180,7 +180,7 @@ def _written(upload: Incoming, sent: dict[str, Any], job: Job) -> int:
         write_whole(here.path / "state.json", json.dumps(first_state()).encode(), durable=True)
         job.path.parent.mkdir(parents=True, exist_ok=True)
         os.rename(here.path, job.path)
-        sync_folder(job.path.parent)
+        sync(job.path.parent)
     except BaseException:
         os.close(lock)
         shutil.rmtree(job.path, ignore_errors=True)
@@ -260,7 +260,7 @@ def _claim(home: Path, key_hash: str, job: Job, digest: str) -> bool:
         return False
     finally:
         mine.unlink()
-    sync_folder(path.parent)
+    sync(path.parent)
     return True
 
 

@@ -29,8 +29,9 @@ from typing import Any, BinaryIO
 from footnote import strict_json
 from footnote.addresses import parse_address
 from footnote.errors import Invalid, Refused, StorageFull
+from footnote.files import sync
 from footnote.ids import canonical_json, sha256
-from footnote.jobs import sync_folder, uploads_folder
+from footnote.jobs import uploads_folder
 from footnote.model import MAX_CONTRIBUTORS
 
 MAX_FILES = 200
@@ -127,7 +128,7 @@ class Incoming:
             raise Invalid("no document was sent", "send at least one file", code="no-file")
         self.contributors = _checked_contributors(self.contributors)
         self.license = _checked_license(self.license)
-        sync_folder(self.path / "files")
+        sync(self.path / "files")
 
     def close(self) -> None:
         """Let go of a file that will never be whole."""

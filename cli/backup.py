@@ -10,7 +10,6 @@ copy lacks. The journal is copied first, so that all it cites is in what is copi
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -26,6 +25,7 @@ from filelock import FileLock, Timeout
 
 from footnote import strict_json
 from footnote.errors import Busy, Conflict, Invalid, NotFound, StorageFull, Unavailable
+from footnote.files import file_sha256, sync
 from footnote.settings import Settings, read_settings
 from rewards.commands.common import say
 from rewards.journal.databases import sqlite_file
@@ -55,14 +55,14 @@ def backup(folder: Path) -> None:
         Journal(settings.journal).back_up(building / JOURNAL)
         for path in _datanet_files(settings.home):
             _copy(path, building / path.relative_to(settings.home))
-        files = {name: _sha256(building / name) for name in _names(building)}
+        files = {name: file_sha256(building / name) for name in _names(building)}
         created = datetime.now(UTC).isoformat(timespec="seconds")
         body = {"format": FORMAT, "created": created, "files": files}
         (building / MANIFEST).write_text(json.dumps(body, indent=2))
         for path in [*building.rglob("*"), building]:
-            _sync(path)
+            sync(path)
         building.rename(folder)
-        _sync(folder.parent)
+        sync(folder.parent)
     finally:
         shutil.rmtree(building, ignore_errors=True)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
@@ -95,8 +95,8 @@ def restore(folder: Path, replace: bool) -> None:
         if (incoming / DATANETS).is_dir():
             (incoming / DATANETS).rename(datanets)
         (incoming / JOURNAL).rename(journal)
-        _sync(journal.parent)
-        _sync(settings.home)
+        sync(journal.parent)
+        sync(settings.home)
     finally:
         shutil.rmtree(incoming, ignore_errors=True)
     restored = Journal(settings.journal)
@@ -166,7 +166,7 @@ def _check(folder: Path) -> None:
         raise Invalid(f"{folder / MANIFEST} is damaged", "use another backup") from None
     for name, sha256 in files.items():
         path = folder / name
-        if not path.is_file() or _sha256(path) != sha256:
+        if not path.is_file() or file_sha256(path) != sha256:
             raise Invalid(f"{path} is damaged or missing", "use another backup")
     if set(_names(folder)) - {MANIFEST} != set(files):
         raise Invalid(f"{folder} holds files that are not of the backup", "use another backup")
@@ -189,7 +189,7 @@ def _incoming(folder: Path, home: Path) -> Path:
         shutil.copytree(folder, incoming)
         (incoming / JOURNAL).chmod(0o600)
         for path in [*incoming.rglob("*"), incoming]:
-            _sync(path)
+            sync(path)
     except OSError as error:  # shutil.Error too, which gathers several
         shutil.rmtree(incoming, ignore_errors=True)
         raise StorageFull("the backup cannot be copied back", "free some space") from error
@@ -204,16 +204,3 @@ def _put_aside(paths: list[Path], home: Path) -> None:
     for path in paths:
         path.rename(aside / path.name)
     say(f"what was there is in {aside}")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

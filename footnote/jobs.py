@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from footnote.errors import NotFound
+from footnote.files import sync
 
 QUEUED, RUNNING, DONE, FAILED = "queued", "running", "done", "failed"
 _ID = re.compile(r"job_[0-9a-f]{24}")
@@ -152,16 +153,7 @@ def write_whole(path: Path, content: bytes, *, durable: bool) -> None:
             os.fsync(file.fileno())
     os.replace(new, path)
     if durable:
-        sync_folder(path.parent)
-
-
-def sync_folder(path: Path) -> None:
-    """Make what a folder names durable."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync(path.parent)
 
 
 def _read(path: Path) -> dict[str, Any]:

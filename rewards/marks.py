@@ -23,6 +23,7 @@ from pathlib import Path
 
 from footnote import strict_json
 from footnote.errors import Broken, StorageFull, Unavailable
+from footnote.files import sync
 from footnote.ids import keccak
 
 SLOT_BYTES = 256
@@ -152,7 +153,7 @@ class Marks:
                 os.pwrite(descriptor, b" " * 2 * SLOT_BYTES, 0)
             if created:
                 os.fsync(descriptor)
-                _sync_folder(path.parent)
+                sync(path.parent)
             yield descriptor
         finally:
             os.close(descriptor)
@@ -199,14 +200,6 @@ def _line(mark: Mark) -> bytes:
     check_sum = keccak(json.dumps(shown).encode())[:8].hex()
     line = json.dumps({**shown, "check": check_sum}).encode()
     return line.ljust(SLOT_BYTES - 1) + b"\n"
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _unusable(error: OSError) -> StorageFull | Unavailable:

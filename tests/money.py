@@ -220,7 +220,7 @@ class Place:
             journal or self.journal,
             chain,
             key or self.distributor,
-            Pace(0, 0, 1),
+            Pace(0, 0),
             Spending(chain.max_fee),
         )
 

@@ -15,7 +15,6 @@ running finish on the old one.
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import logging
 import os
@@ -30,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from footnote.errors import Broken, NotFound, StorageFull, Unavailable
+from footnote.files import file_sha256, sync
 from footnote.ids import abi_encode, canonical_json, double_hash, keccak, sha256
 from footnote.merkle import merkle_root
 from footnote.model import Chunk, Document, Span
@@ -245,7 +245,7 @@ def is_whole(path: Path, manifest: Manifest, part: str) -> bool:
     files = manifest.body["files"]
     names = of_part(files)
     return names == of_part(_file_names(path)) and all(
-        _file_sha256(path / name) == files[name] for name in names
+        file_sha256(path / name) == files[name] for name in names
     )
 
 
@@ -282,7 +282,7 @@ def _open(folder: DatanetFolder, path: Path) -> Snapshot:
     if present != set(files):
         raise Broken("files are missing or strange", "run footnote rebuild", code="index-corrupt")
     for name, sha in files.items():
-        if _file_sha256(path / name) != sha:
+        if file_sha256(path / name) != sha:
             raise Broken(
                 f"{name} does not match its hash", "run footnote rebuild", code="index-corrupt"
             )
@@ -336,26 +336,26 @@ def publish(folder: DatanetFolder, building: Path, body: dict[str, Any]) -> Mani
     Every file is hashed and synced first; the last step is one rename.
     """
     try:
-        files = {name: _file_sha256(building / name) for name in _file_names(building)}
+        files = {name: file_sha256(building / name) for name in _file_names(building)}
         created = datetime.now(UTC).isoformat(timespec="seconds")
         manifest = Manifest({"format": FORMAT, **body, "files": files, "created": created})
         (building / MANIFEST).write_text(json.dumps(manifest.body, indent=2, sort_keys=True))
         for name in [*files, MANIFEST]:
-            _sync(building / name)
-        _sync(building)
+            sync(building / name)
+        sync(building)
         final = folder.snapshots / manifest.folder_name
         if final.exists():
             shutil.rmtree(building)
         else:
             building.rename(final)
-        _sync(folder.snapshots)
+        sync(folder.snapshots)
         names = [manifest.folder_name]
         names += [n for n in published_names(folder) if n != manifest.folder_name]
         pointer = folder.path / ".current.new"
         pointer.write_text("\n".join(names[:KEPT]) + "\n")
-        _sync(pointer)
+        sync(pointer)
         pointer.replace(folder.current)
-        _sync(folder.path)
+        sync(folder.path)
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise StorageFull("no room for the new snapshot", "free some disk space") from error
@@ -373,16 +373,3 @@ def _file_names(folder: Path) -> list[str]:
         for path in folder.rglob("*")
         if path.is_file() and not path.name.endswith(".lock")
     )
-
-
-def _file_sha256(path: Path) -> str:
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -13,7 +13,6 @@ in.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from footnote.files import file_sha256
 from footnote.ids import canonical_json, sha256
 
 FORMAT = 1
@@ -70,9 +70,3 @@ def open_export(models: Path, weights: str) -> Export | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return Export(folder, body) if whole else None
-
-
-def file_sha256(path: Path) -> str:
-    """64 hex digits."""
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()

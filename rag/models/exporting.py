@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from footnote.files import file_sha256
 from footnote.ids import canonical_json
 from rag.models.embedder import Vectors, model_path, reference_model, traceable, weights_sha256
 from rag.models.export import (
@@ -20,7 +21,6 @@ from rag.models.export import (
     TOKENIZER,
     WEIGHTS,
     Export,
-    file_sha256,
     folder_of,
     open_export,
     openvino,

@@ -153,8 +153,7 @@ class OpenAIChatModel:
                 ),
             )
             text = _whole(reply.choices[0])
-            told = reply.system_fingerprint or ""
-            self._fingerprint = told if _HASH.fullmatch(told) else None
+            self._note_base(reply.system_fingerprint)
             return Completion(text, _usage(reply.usage))
 
     def stream(self, messages: Messages, adapter: str | None) -> Streamed:
@@ -163,7 +162,7 @@ class OpenAIChatModel:
         return streamed
 
     def _pieces(self, messages: Messages, name: str, streamed: Streamed) -> Generator[str]:
-        reply = _Reply()
+        reply, fingerprint = _Reply(), None
         with self._asking() as deadline:
             events = self._within(
                 deadline,
@@ -177,6 +176,8 @@ class OpenAIChatModel:
                     yield ""
                     continue
                 self._breaker.works()
+                fingerprint = event.system_fingerprint or fingerprint
+                self._note_base(fingerprint)
                 if event.usage is not None:
                     streamed.usage = _usage(event.usage)
                 for choice in event.choices:
@@ -232,6 +233,11 @@ class OpenAIChatModel:
             raise NotFound("that is the base model and no adapter", "leave the adapter out")
         return check_adapter(adapter)
 
+    def _note_base(self, fingerprint: str | None) -> None:
+        """What the server tells of the files that answer, where it tells their hash."""
+        told = fingerprint or ""
+        self._fingerprint = told if _HASH.fullmatch(told) else None
+
     def _within(self, deadline: float, ask: Callable[[OpenAI], Reply]) -> Reply:
         """What ``ask`` brings, asked again where that may help, all before the deadline."""
         import openai
@@ -263,9 +269,8 @@ class OpenAIChatModel:
             from openai import OpenAI
 
             self._opened = OpenAI(
-                base_url=self._base_url, api_key=self._api_key, timeout=self._timeout,
-                max_retries=RETRIES,
-            )  # fmt: skip
+                base_url=self._base_url, api_key=self._api_key, timeout=self._timeout
+            )
         return self._opened
 
     @contextmanager

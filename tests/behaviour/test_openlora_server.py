@@ -13,6 +13,7 @@ import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from cli.stack import FOOTNOTE, Stack, clean_environment, free_port
+from footnote.errors import Broken
 from rag.models.llm import OpenAIChatModel
 from tests.tiny_models import BASE, write_adapter, write_base
 
@@ -153,6 +155,10 @@ def test_every_reply_names_the_bases_files_by_hash(client: openai.OpenAI, server
     assert asked.base == BASE
     asked.complete([("user", "Tell me.")], server.adapters[0])
     assert asked.base == f"{BASE}@sha256:{whole.hexdigest()}"
+    heard = OpenAIChatModel(server.url, server.base, api_key=None, timeout_seconds=60)
+    with suppress(Broken):  # what it says may have no end
+        list(heard.stream([("user", "Tell me.")], server.adapters[0]))
+    assert heard.base == asked.base, "a receipt names the same model, streamed or not"
 
 
 def test_a_stream_says_the_same_in_pieces_and_ends_with_its_usage(

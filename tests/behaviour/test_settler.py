@@ -651,7 +651,7 @@ def test_a_reorg_that_undoes_a_mined_batch_pays_it_again_once(shallow: Place) ->
     rpc(shallow.pool.url, "anvil_reorg", 1, [])
     assert shallow.cursor() == 0
     for round_ in range(1, 6):
-        later(shallow.settler(), 2 * round_).settle(shallow.registration)
+        later(shallow.settler(), 60 * round_).settle(shallow.registration)
         rpc(shallow.pool.url, "anvil_mine", "0x2")
     assert_paid_exactly(shallow)
 
@@ -663,7 +663,7 @@ def test_a_reorg_that_undoes_an_adopted_batch_makes_it_ours(shallow: Place) -> N
     assert shallow.journal.batches(shallow.ledger_id)[0].stage == "mined"
     rpc(shallow.pool.url, "anvil_reorg", 1, [])
     for round_ in range(1, 6):
-        later(shallow.settler(), 2 * round_).settle(shallow.registration)
+        later(shallow.settler(), 60 * round_).settle(shallow.registration)
         rpc(shallow.pool.url, "anvil_mine", "0x2")
     assert_paid_exactly(shallow)
 

@@ -13,9 +13,8 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rewards.journal.answers import DAY_SECONDS
 from rewards.journal.journal import Journal
-from rewards.journal.records import Asker, QuotaSpent
+from rewards.journal.records import DAY_SECONDS, Asker, QuotaSpent
 
 
 class Quotas:

@@ -191,6 +191,9 @@ class Chain(Protocol):
     ) -> list[tuple[Address, int]]:
         """Withdrawals in a range of blocks, as (account, amount)."""
 
+    def funds(self, ledger: Ledger, datanet_id: bytes) -> int:
+        """What the pool holds for a Datanet now."""
+
 
 @contextmanager
 def _translated() -> Iterator[None]:

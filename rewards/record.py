@@ -17,11 +17,12 @@ from footnote.errors import FootnoteError, Misconfigured, Unavailable
 from footnote.ids import ZERO_HASH, keccak
 from footnote.model import Answer
 from rewards.answered import answer_object
-from rewards.journal.answers import DAY_SECONDS, Commit, Issue
+from rewards.journal.answers import Commit, Issue
 from rewards.journal.databases import Contended
 from rewards.journal.journal import Journal
 from rewards.journal.records import (
     ANONYMOUS,
+    DAY_SECONDS,
     AlreadyAnswered,
     Asker,
     Head,

@@ -18,9 +18,9 @@ from footnote.model import Definition
 from rewards.batch import Payable
 from rewards.chain import Chain
 from rewards.integrity import is_vouched_for, is_whole
-from rewards.journal.answers import DAY_SECONDS, Issue
+from rewards.journal.answers import Issue
 from rewards.journal.journal import Journal
-from rewards.journal.records import Abandoned, StoredReceipt
+from rewards.journal.records import DAY_SECONDS, Abandoned, StoredReceipt
 from rewards.ledger import Registration
 from rewards.marks import Mark, Marks, RolledBack
 from rewards.policy import policy_from

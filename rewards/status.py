@@ -1,4 +1,5 @@
-"""Where everybody's money is, read from the journal alone; a chain only adds a pool's funds.
+"""Where everybody's money is, read from the journal alone. A pool's funds are those that a worker
+saw last, or where a chain is at hand those of now.
 
 What is owed is either settled, that is in a final Batch, or pending; of what is pending a part may
 be in flight, in the one Batch of a Datanet that is on its way.
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -94,7 +96,7 @@ class Flight:
 @dataclass(frozen=True, slots=True)
 class Place:
     """One Datanet in one Ledger. ``lost`` says why that Ledger counts as another one now;
-    ``funds`` is what its pool holds, None where no chain was asked or it did not say."""
+    ``funds`` is what its pool holds, None where nobody knows."""
 
     registration: Registration
     standing: Standing
@@ -196,16 +198,16 @@ def _place(
     opened = journal.open_batch(ledger_id, datanet)
     standing = journal.standing(ledger_id, datanet)
     flight = None if opened is None else _flight(opened)
-    return Place(registration, standing, flight, losses.get(ledger_id), _funds(chain, registration))
+    funds = _funds(journal, chain, registration)
+    return Place(registration, standing, flight, losses.get(ledger_id), funds)
 
 
-def _funds(chain: Funds | None, registration: Registration) -> int | None:
-    if chain is None:
-        return None
-    try:
-        return chain.funds(registration.ledger, registration.datanet_id)
-    except FootnoteError:
-        return None  # the journal's part of the story is worth telling alone
+def _funds(journal: Journal, chain: Funds | None, registration: Registration) -> int | None:
+    with suppress(FootnoteError):  # what was seen last is worth telling alone
+        if chain is not None:
+            return chain.funds(registration.ledger, registration.datanet_id)
+    seen = journal.funds_seen(registration.ledger.ledger_id, registration.datanet)
+    return None if seen is None else seen.amount
 
 
 def _flight(opened: OpenBatch) -> Flight:

@@ -30,8 +30,8 @@ log = logging.getLogger(__name__)
 BUSY_SECONDS = 0.3
 """How soon to look again while a Batch is on its way."""
 
-SIGNER_SECONDS = 30.0
-"""How often the registry is asked whether a signer's term changed."""
+LOOK_SECONDS = 30.0
+"""How often the registry is asked whether a signer's term changed, and the pool what it holds."""
 
 MAX_CLAIM_BLOCKS = 5_000
 """Blocks searched for withdrawals in one pass."""
@@ -107,6 +107,8 @@ class Worker:
         try:
             moved = self.settler.settle(self._refreshed(registration))
             opened = self.settler.journal.open_batch(ledger_id, datanet)
+            if moved:
+                self._note_funds(registration)
         except Alarm as alarm:
             log.critical("ALARM %s: %s: %s", datanet, alarm.what, alarm.what_to_do)
             self.doings.alarms[ledger_id, datanet] = alarm_name(alarm.what)
@@ -158,11 +160,23 @@ class Worker:
         except Unavailable as error:
             log.warning("withdrawals cannot be read from the chain's logs: %s", error.what)
 
+    def _note_funds(self, registration: Registration) -> None:
+        """Bring what the pool holds for a Datanet into the journal, where the API reads it."""
+        try:
+            funds = self.settler.chain.funds(registration.ledger, registration.datanet_id)
+        except Unavailable as error:
+            log.warning("%s: the pool's funds cannot be read: %s", registration.datanet, error.what)
+            return
+        at = int(self.settler.clock())
+        ledger_id = registration.ledger.ledger_id
+        self.settler.journal.note_funds(ledger_id, registration.datanet, funds, at)
+
     def _refreshed(self, registration: Registration) -> Registration:
-        """``registration`` with its signers' terms as the registry has them, asked now and then."""
+        """``registration`` with its signers' terms as the registry has them, asked now and then,
+        when the pool's funds are noted too."""
         key = registration.ledger.ledger_id + registration.datanet_id
         now = self.settler.clock()
-        if key in self._asked and 0 <= now - self._asked[key] < SIGNER_SECONDS:
+        if key in self._asked and 0 <= now - self._asked[key] < LOOK_SECONDS:
             return registration
         chain, journal = self.settler.chain, self.settler.journal
         for term in registration.signers:
@@ -170,6 +184,7 @@ class Worker:
             if known is not None and known != term:
                 log.warning("%s: the registry changed a signer's term", registration.datanet)
                 journal.update_signer(registration, known)
+        self._note_funds(registration)
         self._asked[key] = now
         return next(
             one

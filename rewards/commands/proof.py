@@ -38,7 +38,9 @@ def audit_command(datanet: str | None, as_json: bool) -> None:
     block. Credits are those of a whole pool, so --datanet leaves them out.
     """
     settings = read_settings()
-    found = audit(Journal(settings.journal), chain_of(settings), _Progress(), datanet=datanet)
+    journal = Journal(settings.journal)
+    found = audit(journal, chain_of(settings), _Progress(), datanet=datanet)
+    journal.note_audit(datanet, found.as_json(), int(time.time()))
     if as_json:
         click.echo(json.dumps(found.as_json()))
     else:

@@ -18,6 +18,7 @@ from rewards.journal.databases import apart, insert_missing, lock, replace_row, 
 from rewards.journal.places import define, newest_policy, newest_registration
 from rewards.journal.records import (
     ANONYMOUS,
+    DAY_SECONDS,
     Abandoned,
     AlreadyAnswered,
     Asker,
@@ -41,8 +42,6 @@ from rewards.journal.tables import (
 from rewards.ledger import Registration
 from rewards.owed import Spent
 from rewards.receipt import Line
-
-DAY_SECONDS = 86_400
 
 
 class Issue:

@@ -14,7 +14,8 @@ from rewards.journal.batches import Batches
 from rewards.journal.places import Places
 from rewards.journal.receipts import Receipts
 from rewards.journal.reports import Reports
+from rewards.journal.seen import Seen
 
 
-class Journal(Places, Answers, Receipts, Batches, Reports, Access):
+class Journal(Places, Answers, Receipts, Batches, Seen, Reports, Access):
     """One journal."""

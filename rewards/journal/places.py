@@ -1,4 +1,4 @@
-"""Where answers are paid: Ledgers, registrations, signers, policies, withdrawals."""
+"""Where answers are paid: Ledgers, registrations, signers, policies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from rewards.journal.databases import insert_missing, lock, replace_row
 from rewards.journal.records import Version
 from rewards.journal.store import Store
 from rewards.journal.tables import (
-    claims,
     definitions,
     ledgers,
     policies,
@@ -153,50 +152,6 @@ class Places(Store):
             ).scalar()
             return body
 
-    def claims_scanned_to(self, ledger_id: bytes) -> int | None:
-        """The last final block whose withdrawals are noted."""
-        return self._claim(ledger_id, b"")
-
-    def claimed(self, ledger_id: bytes, account: Address) -> int:
-        """What ``account`` has withdrawn, as far as the worker has looked."""
-        return self._claim(ledger_id, account) or 0
-
-    def add_claims(
-        self,
-        ledger_id: bytes,
-        claimed: Sequence[tuple[Address, int]],
-        scanned_from: int,
-        scanned_to: int,
-    ) -> None:
-        """Note withdrawals found in final blocks; nothing where another worker did it already."""
-        with self._writing() as connection:
-            lock(connection, "claims", ledger_id)
-            known = connection.execute(_claim_of(ledger_id, b"")).scalar()
-            if known is not None and int(known) >= scanned_from:
-                return
-            totals: dict[bytes, int] = {}
-            for account, amount in claimed:
-                totals[account] = totals.get(account, 0) + amount
-            for claimant, amount in totals.items():
-                before = connection.execute(_claim_of(ledger_id, claimant)).scalar()
-                replace_row(
-                    connection,
-                    claims,
-                    {"ledger_id": ledger_id, "account": claimant},
-                    {"amount": str(int(before or 0) + amount)},
-                )
-            replace_row(
-                connection,
-                claims,
-                {"ledger_id": ledger_id, "account": b""},
-                {"amount": str(scanned_to)},
-            )
-
-    def _claim(self, ledger_id: bytes, account: bytes) -> int | None:
-        with self._reading() as connection:
-            found = connection.execute(_claim_of(ledger_id, account)).scalar()
-            return None if found is None else int(found)
-
 
 def define(connection: Connection, defined: Sequence[Definition]) -> None:
     """Keep what is not kept yet: its id says what it is, so it never changes."""
@@ -208,12 +163,6 @@ def define(connection: Connection, defined: Sequence[Definition]) -> None:
     for definition_id in sorted(set(wanted).difference(kept)):
         body = json.loads(canonical_json(wanted[definition_id].body))
         insert_missing(connection, definitions, {"definition_id": definition_id, "body": body})
-
-
-def _claim_of(ledger_id: bytes, account: bytes) -> sa.Select[Any]:
-    return sa.select(claims.c.amount).where(
-        claims.c.ledger_id == ledger_id, claims.c.account == account
-    )
 
 
 def _term_values(term: SignerTerm) -> dict[str, Any]:

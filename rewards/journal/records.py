@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from footnote.addresses import Address
 from footnote.errors import Refused
@@ -10,6 +12,8 @@ from rewards.batch import Batch
 from rewards.ledger import Registration
 from rewards.policy import Policy
 from rewards.receipt import AnswerReceipt, Domain, Line
+
+DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +154,32 @@ class ApiKey:
     created_at: int
     revoked_at: int | None = None
     used_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SeenFunds:
+    """What a pool held for a Datanet, in base units, when a worker looked (seconds since 1970)."""
+
+    amount: int
+    seen_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeenAudit:
+    """What an audit of one Datanet, or (None) of all, found at a time in seconds since 1970."""
+
+    datanet: str | None
+    made_at: int
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A UTC day, counted from 1970: answers given, and what was owed for them in base units."""
+
+    day: int
+    answers: int
+    owed: int
 
 
 class QuotaSpent(Refused):

@@ -14,6 +14,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from footnote.addresses import Address
+from rewards.journal.records import DAY_SECONDS, Day
 from rewards.journal.store import LONGEST_LEASE_SECONDS, Store
 from rewards.journal.tables import (
     NO_LEDGER,
@@ -25,6 +27,7 @@ from rewards.journal.tables import (
     ledgers,
     lines,
     receipts,
+    spending,
 )
 
 _PIECE = 9
@@ -122,6 +125,33 @@ class Reports(Store):
             )
             return {row.name: row.holder for row in rows}
 
+    def days(self, datanet: str, since: int) -> list[Day]:
+        """The days from the day ``since`` on which a Datanet answered, in all its Ledgers."""
+        day = receipts.c.issued_at // DAY_SECONDS
+        counted = (
+            sa.select(day, sa.func.count())
+            .where(receipts.c.datanet == datanet, receipts.c.issued_at >= since * DAY_SECONDS)
+            .group_by(day)
+        )
+        with self._reading() as connection:
+            answered = {int(row[0]): int(row[1]) for row in connection.execute(counted)}
+            owed = _owed_by_day(connection, since, spending.c.datanet == datanet, fees=True)
+        return [Day(one, n, owed.get(one, 0)) for one, n in sorted(answered.items())]
+
+    def days_of(self, account: Address, since: int) -> dict[int, int]:
+        """What an address was owed on each day from the day ``since``, in base units."""
+        with self._reading() as connection:
+            return _owed_by_day(connection, since, spending.c.account == account)
+
+    def earned_by(self, datanet: str) -> dict[Address, int]:
+        """What each address was ever owed by a Datanet, in base units."""
+        query = sa.select(spending.c.account, *_sums(spending.c.amount)).where(
+            spending.c.datanet == datanet, sa.func.length(spending.c.account) > 0
+        )
+        with self._reading() as connection:
+            rows = connection.execute(query.group_by(spending.c.account)).all()
+        return {Address(row[0]): _total(row[1:]) for row in rows}
+
     def fees_spent(self) -> dict[bytes, int]:
         """Wei that mined transactions cost, by Ledger; what no transaction was sent for is 0."""
         sums = _sums(attempts.c.fee_paid)
@@ -129,6 +159,17 @@ class Reports(Store):
         with self._reading() as connection:
             rows = connection.execute(query.group_by(attempts.c.ledger_id)).all()
         return {row[0]: _total(row[1:]) for row in rows}
+
+
+def _owed_by_day(
+    connection: Connection, since: int, of: sa.ColumnElement[bool], *, fees: bool = False
+) -> dict[int, int]:
+    """Sums of what days owe already; ``fees``: whole fees, which no address stands for."""
+    query = sa.select(spending.c.day, *_sums(spending.c.amount)).where(
+        of, spending.c.day >= since, (sa.func.length(spending.c.account) == 0) == fees
+    )
+    rows = connection.execute(query.group_by(spending.c.day)).all()
+    return {int(row[0]): _total(row[1:]) for row in rows}
 
 
 def _final(connection: Connection, ledger_id: bytes, datanet: str) -> tuple[int, int, int]:

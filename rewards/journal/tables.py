@@ -10,7 +10,7 @@ batches ──► attempts                         what is on its way to the cha
 leases                                       which worker leads
 abandoned                                    numbers whose receipts were lost for good
 versions                                     which snapshots are published on chain
-claims                                       what accounts have withdrawn, in final blocks
+claims, funds, audits                        what was seen of the chain
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from footnote.ids import ZERO_HASH
 
 NO_LEDGER = ZERO_HASH
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 metadata = sa.MetaData()
 _Hash = sa.LargeBinary(32)
@@ -171,6 +171,19 @@ claims = sa.Table(
     sa.Column("ledger_id", _Hash, primary_key=True),
     sa.Column("account", sa.LargeBinary(20), primary_key=True),  # empty: the block scanned last
     sa.Column("amount", _Amount, nullable=False),
+)  # fmt: skip
+funds = sa.Table(
+    "funds", metadata,
+    sa.Column("ledger_id", _Hash, primary_key=True),
+    sa.Column("datanet", sa.String, primary_key=True),
+    sa.Column("amount", _Amount, nullable=False),
+    sa.Column("seen_at", sa.BigInteger, nullable=False),
+)  # fmt: skip
+audits = sa.Table(
+    "audits", metadata,
+    sa.Column("datanet", sa.String, primary_key=True),  # empty: all of them
+    sa.Column("made_at", sa.BigInteger, nullable=False),
+    sa.Column("body", sa.JSON, nullable=False),
 )  # fmt: skip
 leases = sa.Table(
     "leases", metadata,

@@ -344,3 +344,5 @@ def test_the_command_ends_with_a_verdict(at: Place, monkeypatch: pytest.MonkeyPa
     shown = json.loads(CliRunner().invoke(footnote, ["audit", "--json"]).stdout)
     assert shown["agrees"] is False
     assert shown.keys() == Audit().as_json().keys()
+    kept = {one.datanet: one.body["agrees"] for one in at.journal.audits()}
+    assert kept == {"eips": False, None: False}

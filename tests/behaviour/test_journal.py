@@ -42,9 +42,18 @@ from rewards.batch import (
     SignedBatch,
     batch_of,
 )
-from rewards.journal.answers import DAY_SECONDS, Commit
+from rewards.journal.answers import Commit
 from rewards.journal.journal import Journal
-from rewards.journal.records import ApiKey, Asker, Overtaken, QuotaSpent, Retry, StoredReceipt
+from rewards.journal.records import (
+    DAY_SECONDS,
+    ApiKey,
+    Asker,
+    Overtaken,
+    QuotaSpent,
+    Retry,
+    SeenFunds,
+    StoredReceipt,
+)
 from rewards.keys import recover
 from rewards.ledger import Ledger, Registration, SignerTerm
 from rewards.owed import Spent
@@ -307,6 +316,45 @@ def test_a_new_ledger_begins_its_own_numbers_and_history_stays_where_it_is(
 
 
 # Idempotency
+
+
+def test_days_and_earnings_are_those_of_the_receipts(journal: Journal) -> None:
+    now = [1_700_000_000]
+    recorder = Recorder(journal, SIGNER, clock=lambda: now[0])
+    recorder.record(paying(1))
+    recorder.record(paying(2))
+    now[0] += 3 * DAY_SECONDS
+    recorder.record(paying(2))
+    recorder.record(refusal())
+    first = 1_700_000_000 // DAY_SECONDS
+    per_answer = sum(line.amount for line in stored(journal)[0].lines)
+    days = journal.days("eips", 0)
+    assert [(one.day, one.answers) for one in days] == [(first, 2), (first + 3, 2)]
+    assert days[0].owed >= 2 * per_answer
+    assert journal.days("eips", first + 1) == days[1:]
+    assert journal.days("nobody", 0) == []
+    owed = journal.owed_in(LEDGER_ID)
+    assert journal.earned_by("eips") == {a: n for a, n in owed.items() if n}
+    for account, amount in owed.items():
+        assert sum(journal.days_of(account, 0).values()) == amount
+    twice = journal.days_of(address(2), 0)
+    assert set(twice) == {first, first + 3}
+    assert journal.days_of(address(2), first + 1) == {first + 3: twice[first + 3]}
+
+
+def test_what_was_seen_of_the_chain_is_kept_as_seen_last(journal: Journal) -> None:
+    assert journal.funds_seen(LEDGER_ID, "eips") is None
+    journal.note_funds(LEDGER_ID, "eips", 2**100, 5)
+    journal.note_funds(LEDGER_ID, "eips", 2**99, 6)
+    journal.note_funds(LEDGER_ID, "handbook", 0, 7)
+    assert journal.funds_seen(LEDGER_ID, "eips") == SeenFunds(2**99, 6)
+    assert journal.audits() == []
+    journal.note_audit(None, {"agrees": True}, 10)
+    journal.note_audit("eips", {"agrees": True}, 11)
+    journal.note_audit("eips", {"agrees": False}, 12)
+    assert [(one.datanet, one.made_at, one.body["agrees"]) for one in journal.audits()] == [
+        ("eips", 12, False), (None, 10, True),
+    ]  # fmt: skip
 
 
 def retry(key: str, body: bytes = b"body", caller: str = "anonymous") -> Retry:

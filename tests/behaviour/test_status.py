@@ -179,6 +179,8 @@ def test_fees_and_leaders_are_those_of_the_worker(here: Place) -> None:
     assert worker._leads()
     worker.pass_once()
     found = status(here.journal, time.time()).as_json()
+    (shown_place,) = found["datanets"]
+    assert shown_place["funds"] == str(10**21 - owed(here)), "as the worker saw it"
     spent = here.journal.fees_paid(here.ledger_id, here.distributor.address)
     assert [one["fees_spent_wei"] for one in found["ledgers"]] == [str(spent)]
     assert spent > 0

@@ -161,6 +161,9 @@ class SimulatedChain:
             if pool == ledger.pool
         ]
 
+    def funds(self, ledger: Ledger, datanet_id: bytes) -> int:
+        return self._pool("funds", ledger, "latest").funds.get(datanet_id, 0)
+
     def _pool(self, name: str, ledger: Ledger, block: Block) -> model.Pool:
         return _pool(_at(self.line.call(name), block), ledger)
 

@@ -20,7 +20,19 @@ from api.idempotency import InFlight
 from api.limits import Limits
 from api.observed import Observed
 from api.quotas import Quotas
-from api.routes import answers, chat, datanets, documents, health, page, rewards, search, verify
+from api.routes import (
+    answers,
+    chat,
+    datanets,
+    documents,
+    health,
+    page,
+    review,
+    rewards,
+    search,
+    status,
+    verify,
+)
 from api.services import JournalCheck, Services
 from api.telemetry import Telemetry
 from api.turns import Turns
@@ -46,6 +58,9 @@ from rewards.marks import Marks
 from rewards.queue import wake_ups
 from rewards.record import Recorder
 
+ROUTES = (
+    answers, search, chat, verify, datanets, documents, review, rewards, status, health, page,
+)  # fmt: skip
 CHECKS_AT_ONCE = 4
 
 DESCRIPTION = """Answers from a Datanet, with citations that hold to the character, and receipts
@@ -169,7 +184,7 @@ def build_app(services: Services, host: str = "127.0.0.1") -> FastAPI:
     problems.install(app)
     app.add_middleware(StrictJsonBodies)
     app.add_middleware(Observed, telemetry=services.telemetry, every=services.settings.log_requests)
-    for module in (answers, search, chat, verify, datanets, documents, rewards, health, page):
+    for module in ROUTES:
         app.include_router(module.router)
 
     describe(app)

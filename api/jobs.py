@@ -93,6 +93,7 @@ def accept(settings: Settings, datanet: str, upload: Incoming, key: str | None) 
         ],
         "contributors": upload.contributors,
         "license": upload.license,
+        "ruling": upload.ruling,
         "key": key_hash,
     }
     with room():

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from api.services import Services
 from footnote.addresses import format_address
 from footnote.model import Document, Hit
+from rag.index.lineage import Flags
 
 
 def datanet_object(services: Services, name: str) -> dict[str, Any]:
@@ -24,37 +25,56 @@ def datanet_object(services: Services, name: str) -> dict[str, Any]:
     }
 
 
+def contributors_object(services: Services, datanet: str) -> list[dict[str, Any]]:
+    """All who contributed to a Datanet as it is now, those who earned most first."""
+    known = services.library.snapshot(datanet).catalogue.contributors()
+    earned = services.journal.earned_by(datanet)
+    ranked = sorted(known, key=lambda one: (-earned.get(one, 0), -known[one][1], one))
+    return [
+        {
+            "address": format_address(one),
+            "name": known[one][0],
+            "documents": known[one][1],
+            "earned": str(earned.get(one, 0)),
+        }
+        for one in ranked
+    ]
+
+
 def document_object(services: Services, datanet: str, document_id: str) -> dict[str, Any]:
     """A Document with its whole text; NotFound where it is not in the Datanet now."""
     snapshot = services.library.snapshot(datanet)
     document = snapshot.catalogue.document(document_id)
     return {
-        **_listed(document),
+        **_listed(document, snapshot.catalogue.flags([document_id])),
         "contributors": [
             {"address": format_address(one.address), "name": one.name, "share_bps": one.share_bps}
             for one in document.contributors
         ],
+        "versions": ["sha256:" + one.hex() for one in snapshot.catalogue.versions(document_id)],
         "text": snapshot.text(document.version),
     }
 
 
 def documents_object(
-    services: Services, datanet: str, query: str, cursor: str | None, limit: int
+    services: Services, datanet: str, query: str, flagged: bool, cursor: str | None, limit: int
 ) -> dict[str, Any]:
     """A page of Documents by id. ``next``, the last id shown, is the ``cursor`` of the page after,
     so that pages stay whole when a new snapshot is published between two of them."""
     snapshot = services.library.snapshot(datanet)
-    found = snapshot.catalogue.page(query, cursor or "", limit + 1)
+    found = snapshot.catalogue.page(query, cursor or "", limit + 1, flagged=flagged)
     shown = found[:limit]
+    flags = snapshot.catalogue.flags([document.document_id for document in shown])
     return {
         "object": "list",
         "snapshot": snapshot.manifest.snapshot_hex,
-        "data": [_listed(document) for document in shown],
+        "data": [_listed(document, flags) for document in shown],
         "next": shown[-1].document_id if len(found) > limit else None,
     }
 
 
-def _listed(document: Document) -> dict[str, Any]:
+def _listed(document: Document, flags: Mapping[str, Flags]) -> dict[str, Any]:
+    own = flags[document.document_id]
     return {
         "id": document.document_id,
         "object": "document",
@@ -62,6 +82,11 @@ def _listed(document: Document) -> dict[str, Any]:
         "title": document.title,
         "url": document.url,
         "license": document.license,
+        "flags": {
+            "near_duplicates": own.near_duplicates,
+            "sentences_of_others": own.sentences_of_others,
+            "marks": dict(own.marks),
+        },
     }
 
 

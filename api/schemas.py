@@ -586,6 +586,23 @@ class EarnedSpan(_Strict):
     status: Literal["pending", "batched", "settled", "ineligible"]
 
 
+class EarnedFrom(_Strict):
+    """What a pool owes, and what was withdrawn from it by the final block seen last."""
+
+    ledger_id: str
+    chain_id: int
+    pool: str
+    pending: str
+    settled: str
+    withdrawn: str
+    claimable: str
+
+
+class EarnedDay(_Strict):
+    date: str
+    owed: str
+
+
 class Contributor(_Strict):
     object: Literal["contributor"]
     address: str
@@ -593,6 +610,8 @@ class Contributor(_Strict):
     settled: str
     claimable: str
     datanets: list[EarnedIn]
+    ledgers: list[EarnedFrom]
+    days: list[EarnedDay] = Field(description="UTC days of the last 90 that earned.")
     spans: list[EarnedSpan]
     next: str | None
 
@@ -725,6 +744,14 @@ class DocumentContributor(_Strict):
     share_bps: int
 
 
+class DocumentFlags(_Strict):
+    """What the Datanet's owner may want to look at. A flag is no verdict."""
+
+    near_duplicates: int = Field(description="Other documents that share much text with it.")
+    sentences_of_others: int = Field(description="Its sentences that stood first in others.")
+    marks: dict[str, int] = Field(description="Passages that were marked, by kind.")
+
+
 class ListedDocument(_Strict):
     id: str
     object: Literal["document"]
@@ -732,6 +759,7 @@ class ListedDocument(_Strict):
     title: str
     url: str | None
     license: str
+    flags: DocumentFlags
 
 
 class DocumentList(_Strict):
@@ -745,7 +773,184 @@ class Document(ListedDocument):
     """A document with its text."""
 
     contributors: list[DocumentContributor]
+    versions: list[str] = Field(description="All it ever had, the newest first.")
     text: str
+
+
+class Clustered(_Strict):
+    id: str
+    title: str
+    arrival: int = Field(description="The lower, the earlier.")
+    ruled_first: bool
+    ruled_first_before_change: bool
+    sentences_of_others: int
+    sentences_in_others: int
+
+
+class SharingPair(_Strict):
+    one: str
+    other: str
+    containment: float = Field(description="What part of the shorter the other holds.")
+
+
+class Cluster(_Strict):
+    """Documents that share much text. Of what they share, the first is paid."""
+
+    first: str
+    documents: list[Clustered]
+    pairs: list[SharingPair]
+
+
+class Review(_Strict):
+    object: Literal["review"]
+    snapshot: str
+    clusters: list[Cluster]
+    total: int = Field(description="Of all clusters.")
+    unrelated: list[list[str]] = Field(description="Pairs that were ruled to be no copies.")
+
+
+PairOfDocuments = Annotated[list[str], Field(min_length=2, max_length=2)]
+
+
+class Ruling(_Strict):
+    """What the owner says of near-duplicates, for answers from now on."""
+
+    first: list[str] = Field([], max_length=100, description="These came before all others.")
+    unrelated: list[PairOfDocuments] = Field([], max_length=100, description="No copies.")
+    related: list[PairOfDocuments] = Field([], max_length=100, description="Withdraws that.")
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={"examples": [{"unrelated": [["erc-721", "erc-1155"]]}]},
+    )
+
+
+class DatanetContributor(_Strict):
+    address: str
+    name: str | None
+    documents: int
+    earned: str = Field(description="Ever, settled or not, in base units.")
+
+
+class DatanetContributors(_Strict):
+    object: Literal["list"]
+    data: list[DatanetContributor]
+    total: int = Field(description="Of all contributors.")
+
+
+class ActiveDay(_Strict):
+    date: str = Field(description="A UTC day.")
+    answers: int
+    owed: str = Field(description="Fees of that day's answers, in base units.")
+
+
+class Money(_Strict):
+    """Amounts in base units. Funds are those that a worker saw last."""
+
+    owed: str
+    settled: str
+    pending: str
+    in_flight: str
+    funds: str | None
+    funds_seen_at: int | None
+    answers_left: int | None = Field(description="As dear as those so far on the average.")
+
+
+class Activity(_Strict):
+    object: Literal["activity"]
+    days: list[ActiveDay]
+    money: Money | None = Field(description="Null where nothing pays.")
+
+
+class ReceiptCounts(_Strict):
+    issued: int
+    settled: int
+    waiting: int
+    abandoned: int
+
+
+class StatusHold(_Strict):
+    name: str
+    reason: str
+    what_to_do: str
+
+
+class StatusBatch(_Strict):
+    stage: str
+    first: int
+    last: int
+    total: str
+    addresses: int
+    key: str | None
+    nonce: int | None
+    attempts: int
+    tx_hash: str | None
+    purpose: str | None
+    max_fee_wei: str | None
+    priority_fee_wei: str | None
+    sent_at: int | None
+    held: StatusHold | None
+
+
+class StatusDatanet(_Strict):
+    datanet: str
+    ledger_id: str
+    pool: str
+    lost: str | None
+    receipts: ReceiptCounts
+    owed: str
+    settled: str
+    pending: str
+    in_flight: str
+    final_batches: int
+    oldest_unsettled_seconds: int | None
+    batch: StatusBatch | None
+    funds: str | None
+    answers_left: int | None
+
+
+class StatusLedger(_Strict):
+    ledger_id: str
+    chain_id: int
+    pool: str
+    fees_spent_wei: str
+    lost: str | None
+
+
+class NewestBatch(_Strict):
+    batch_id: str
+    datanet: str
+    first: int
+    last: int
+    total: str
+    stage: str
+    held: StatusHold | None
+    tx_hash: str | None
+    sent_at: int | None
+    fee_paid_wei: str | None
+
+
+class StatusAudit(_Strict):
+    datanet: str | None = Field(description="Null: all of them.")
+    made_at: int
+    agrees: bool
+    difference: str
+    differences: list[str]
+    unchecked: list[str]
+
+
+class OperatorStatus(_Strict):
+    """What `footnote status` shows, the newest batches, and what audits found."""
+
+    object: Literal["status"]
+    at: int
+    datanets: list[StatusDatanet]
+    unpaid: dict[str, int]
+    ledgers: list[StatusLedger]
+    leaders: dict[str, str]
+    batches: list[NewestBatch]
+    audits: list[StatusAudit]
 
 
 _DOCUMENT: dict[str, Any] = {

@@ -90,6 +90,7 @@ class Incoming:
     files: list[UploadedFile] = field(default_factory=list)
     contributors: list[str] = field(default_factory=list)
     license: str | None = None
+    ruling: dict[str, Any] | None = None
     _open: BinaryIO | None = None
     _name: str = ""
     _size: int = 0
@@ -122,6 +123,11 @@ class Incoming:
         )
         self._open = None
 
+    def rule(self, ruling: dict[str, Any]) -> None:
+        """Take the owner's ruling on near-duplicates in the place of documents."""
+        self.ruling = ruling
+        sync(self.path / "files")
+
     def finish(self) -> None:
         """Everything arrived. Raises Invalid where that is not enough."""
         if not self.files:
@@ -139,7 +145,10 @@ class Incoming:
     def digest(self) -> bytes:
         """What was sent: equal for equal documents under equal names."""
         files = [[one.name, one.sha256] for one in self.files]
-        body = {"files": files, "contributors": self.contributors, "license": self.license}
+        body = {
+            "files": files, "contributors": self.contributors, "license": self.license,
+            "ruling": self.ruling,
+        }  # fmt: skip
         return sha256(canonical_json(body))
 
     def _stored(self) -> str:

@@ -19,15 +19,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.index.lineage import Link, pair
+from rag.index.clusters import labels
+from rag.index.lineage import LINKED, Link, pair
 from rag.text.letters import letters
 
 SHINGLE = 8
 KEPT_OF = 4
 """One shingle in so many is kept."""
-LINKED = 0.3
-"""Containment from which two Documents are linked. Over Ethereum's 1,166 proposals, copies with
-30 % of their words swapped lie at 0.41 to 0.6, and of random pairs 0.1 % above 0.07."""
 MIN_SHARED = 4
 """Kept shingles that two Documents must share: a few words in a row, whatever their lengths."""
 PASSAGE = 24
@@ -131,7 +129,7 @@ def find_links(
     order = np.lexsort((owners, hashes))
     hashes, owners = hashes[order], owners[order]
     first = [one[:3] for one in _linked(hashes, owners, len(names))]
-    clusters = _labels(
+    clusters = labels(
         len(names), [(a, b) for a, b, containment in first if containment >= ONE_VOICE]
     )
     numbers = {author: i for i, author in enumerate(dict.fromkeys(authors))}
@@ -182,30 +180,3 @@ def _linked(
     found = ((containment >= LINKED) & (shared >= MIN_SHARED)) | (shared >= PASSAGE)
     columns = (a[found], b[found], containment[found], shared[found])
     return list(zip(*(column.tolist() for column in columns), strict=True))
-
-
-def _labels(count: int, pairs: Iterable[tuple[int, int]]) -> NDArray[np.int64]:
-    """The lowest member of each one's connected set."""
-    parent = list(range(count))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = i = parent[parent[i]]
-        return i
-
-    for a, b in pairs:
-        low, high = sorted((root(a), root(b)))
-        parent[high] = low
-    return np.array([root(i) for i in range(count)], np.int64)
-
-
-def clusters_of(links: Iterable[Link]) -> list[list[str]]:
-    """The ids that near-duplicates connect, each cluster by id."""
-    links = [link for link in links if link.containment >= LINKED]
-    names = sorted({name for link in links for name in (link.one, link.other)})
-    number = {name: i for i, name in enumerate(names)}
-    labels = _labels(len(names), [(number[link.one], number[link.other]) for link in links])
-    found: dict[int, list[str]] = {}
-    for name, label in zip(names, labels.tolist(), strict=True):
-        found.setdefault(label, []).append(name)
-    return list(found.values())

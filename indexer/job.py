@@ -82,15 +82,19 @@ def _ingested(datanet: str, job: Job, state: dict[str, Any]) -> Report:
     from indexer.admission import Defaults
     from indexer.commands import indexer_of
     from indexer.readers.files import SourceFile
+    from indexer.review import ruled
 
     sent = job.sent()
+    indexer = indexer_of(read_settings(), datanet, _Progress(job, state))
+    ruling = sent.get("ruling")  # jobs of older Footnotes have none
     files = [
         SourceFile(job.files / file["stored"], file["name"], job.files) for file in sent["files"]
     ]
     defaults = Defaults(tuple(sent["contributors"]), sent["license"])
-    indexer = indexer_of(read_settings(), datanet, _Progress(job, state))
     while True:
         try:
+            if ruling is not None:
+                return indexer.review(lambda *of: ruled(*of, **ruling))
             return indexer.ingest(files, defaults)
         except Busy:  # somebody ingests from the command line
             _tell(job, state, state=QUEUED, progress=None)

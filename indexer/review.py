@@ -13,18 +13,15 @@ from footnote.errors import Invalid, NotFound
 from footnote.model import Document
 from footnote.settings import read_settings
 from indexer.commands import indexer_of
-from indexer.duplicates import LINKED, clusters_of
 from indexer.progress import reporter
 from indexer.tracing import put_first
+from rag.index.clusters import clusters
 from rag.index.datanets import published_folder
 from rag.index.documents import Catalogue
 from rag.index.lineage import Lineage, pair
 from rag.index.snapshot import CATALOGUE, current_manifest
 
 Pairs = Sequence[tuple[str, str]]
-
-_FIRST_COME = 1
-"""The arrival of the first text of a Datanet; rulings put texts before it."""
 
 
 def ruled(
@@ -42,44 +39,6 @@ def ruled(
     for name in reversed(first):
         lineage = put_first(lineage, documents[name])
     return lineage
-
-
-def clusters(documents: Mapping[str, Document], lineage: Lineage) -> list[dict[str, Any]]:
-    """The clusters with their Documents in order of arrival, the first being paid for what they
-    share, and the pairs that they were found by.
-
-    A ruling is about a text as it stood: after a change ``ruled_first`` is over, and what it had
-    before the change stays first (``ruled_first_before_change``)."""
-    found = []
-    once_ruled = {name for (name, _), arrival in lineage.arrivals.items() if arrival < _FIRST_COME}
-    for names in clusters_of(lineage.links):
-        held = {name: lineage.arrivals[name, documents[name].version] for name in names}
-        members = sorted(names, key=lambda name: (held[name], name))
-        moved = [o for o in lineage.origins if o.document_id in held]
-        found.append(
-            {
-                "first": members[0],
-                "documents": [
-                    {
-                        "id": name,
-                        "title": documents[name].title,
-                        "arrival": held[name],
-                        "ruled_first": held[name] < _FIRST_COME,
-                        "ruled_first_before_change": name in once_ruled
-                        and held[name] >= _FIRST_COME,
-                        "sentences_of_others": sum(o.document_id == name for o in moved),
-                        "sentences_in_others": sum(o.origin_id == name for o in moved),
-                    }
-                    for name in members
-                ],
-                "pairs": [
-                    {"one": link.one, "other": link.other, "containment": link.containment}
-                    for link in lineage.links
-                    if link.one in held and link.containment >= LINKED
-                ],
-            }
-        )
-    return sorted(found, key=lambda cluster: str(cluster["first"]))
 
 
 @click.command()

@@ -17,10 +17,11 @@ import numpy as np
 from footnote.ids import canonical_json, sha256
 from footnote.model import Document
 from indexer import duplicates, origins, passages
-from indexer.duplicates import LINKED, Boilerplate, Shingles, clusters_of, find_links, sketch
+from indexer.duplicates import Boilerplate, Shingles, find_links, sketch
 from indexer.origins import Held
 from indexer.passages import Sharing, find_passages
-from rag.index.lineage import Lineage, Link, Origin, pair
+from rag.index.clusters import clusters_of
+from rag.index.lineage import LINKED, Lineage, Link, Origin, pair
 
 RECIPE: Mapping[str, Any] = {
     "links": dict(duplicates.RECIPE),

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from footnote.addresses import format_address
 from footnote.ids import ZERO_HASH, sha256
 from rewards.batch import proof_in_batch
 from rewards.journal.journal import Journal
-from rewards.journal.records import Abandoned, StoredBatch, StoredReceipt
+from rewards.journal.records import (
+    DAY_SECONDS,
+    Abandoned,
+    SeenAudit,
+    SentOut,
+    StoredBatch,
+    StoredReceipt,
+)
+from rewards.status import hold_of, place_of
+
+MOST_DAYS = 90
+"""Shown of what was answered and earned by day."""
+
+_FIRST_DAY = date(1970, 1, 1).toordinal()
 
 
 def receipt_object(journal: Journal, digest: bytes) -> dict[str, Any]:
@@ -40,6 +54,67 @@ def receipt_object(journal: Journal, digest: bytes) -> dict[str, Any]:
         "ledger": _ledger(journal, message.ledger_id),
         "batch": _settled(settled) if settled else None,
         "proof": proof,
+    }
+
+
+def activity_object(journal: Journal, datanet: str, days: int, now: float) -> dict[str, Any]:
+    """What a Datanet answered and owed on each of the last UTC ``days``, and what pays for it."""
+    today = int(now) // DAY_SECONDS
+    registration = journal.registration(datanet)
+    money = None
+    if registration is not None:
+        ledger_id = registration.ledger.ledger_id
+        place = place_of(journal, registration)
+        seen = journal.funds_seen(ledger_id, datanet)
+        money = {
+            "owed": str(place.standing.owed),
+            "settled": str(place.standing.settled),
+            "pending": str(place.standing.pending),
+            "in_flight": str(place.in_flight),
+            "funds": None if seen is None else str(seen.amount),
+            "funds_seen_at": None if seen is None else seen.seen_at,
+            "answers_left": place.answers_left,
+        }
+    return {
+        "object": "activity",
+        "days": [
+            {"date": day_text(one.day), "answers": one.answers, "owed": str(one.owed)}
+            for one in journal.days(datanet, today - days + 1)
+        ],
+        "money": money,
+    }
+
+
+def day_text(day: int) -> str:
+    """A UTC day, counted from 1970, as ISO 8601 has it."""
+    return date.fromordinal(_FIRST_DAY + day).isoformat()
+
+
+def newest_batch_object(sent: SentOut) -> dict[str, Any]:
+    """A Batch in short, for whoever runs the service."""
+    stored = sent.stored
+    hold = hold_of(stored.held)
+    return {
+        "batch_id": "0x" + stored.batch_id.hex(),
+        "datanet": stored.datanet,
+        "first": stored.batch.first,
+        "last": stored.batch.last,
+        "total": str(stored.batch.total),
+        "stage": stored.stage,
+        "held": hold.as_json() if hold else None,
+        "tx_hash": "0x" + stored.tx_hash.hex() if stored.tx_hash else None,
+        "sent_at": None if sent.sent_at is None else int(sent.sent_at),
+        "fee_paid_wei": None if sent.fee_paid is None else str(sent.fee_paid),
+    }
+
+
+def audit_object(seen: SeenAudit) -> dict[str, Any]:
+    """What an audit found, in short."""
+    shown = ("agrees", "difference", "differences", "unchecked")
+    return {
+        "datanet": seen.datanet,
+        "made_at": seen.made_at,
+        **{name: seen.body[name] for name in shown},
     }
 
 

@@ -8,7 +8,7 @@ be in flight, in the one Batch of a Datanet that is on its way.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -73,6 +73,9 @@ class Hold:
     name: str
     reason: str
     what_to_do: str
+
+    def as_json(self) -> dict[str, str]:
+        return {"name": self.name, "reason": self.reason, "what_to_do": self.what_to_do}
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +169,7 @@ def status(
     """What the journal holds; of one Datanet where it is named."""
     losses = journal.losses()
     places = [
-        _place(journal, registration, losses, chain)
+        place_of(journal, registration, losses, chain)
         for registration in journal.registrations(lost=True)
         if datanet in (None, registration.datanet)
     ]
@@ -191,9 +194,13 @@ def hold_of(reason: str | None) -> Hold | None:
     return Hold(named[1], reason, named[2])
 
 
-def _place(
-    journal: Journal, registration: Registration, losses: dict[bytes, str], chain: Funds | None
+def place_of(
+    journal: Journal,
+    registration: Registration,
+    losses: Mapping[bytes, str] = {},
+    chain: Funds | None = None,
 ) -> Place:
+    """One Datanet in one Ledger now."""
     ledger_id, datanet = registration.ledger.ledger_id, registration.datanet
     opened = journal.open_batch(ledger_id, datanet)
     standing = journal.standing(ledger_id, datanet)
@@ -295,9 +302,7 @@ def _flight_json(flight: Flight) -> dict[str, Any]:
         "max_fee_wei": str(newest.max_fee) if newest else None,
         "priority_fee_wei": str(newest.priority_fee) if newest else None,
         "sent_at": int(newest.sent_at) if newest and newest.sent_at else None,
-        "held": {"name": held.name, "reason": held.reason, "what_to_do": held.what_to_do}
-        if held
-        else None,
+        "held": held.as_json() if held else None,
     }
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from api import schemas
 from api.access import Asking
-from api.objects import datanet_object
+from api.objects import contributors_object, datanet_object
 from api.responses import json_response
 from api.services import Provided
 from footnote.addresses import format_address
 from footnote.errors import Broken, NotFound
+from rewards.published import MOST_DAYS, activity_object
 
 router = APIRouter(prefix="/v1/datanets", tags=["datanets"], responses=schemas.PROBLEMS)
 
@@ -54,6 +57,30 @@ def datanet(datanet: str, services: Provided, caller: Asking) -> Response:
         },
     }
     return json_response(body)
+
+
+@router.get("/{datanet}/activity", response_model=schemas.Activity)
+def activity(
+    datanet: str,
+    services: Provided,
+    caller: Asking,
+    days: Annotated[int, Query(ge=1, le=MOST_DAYS, description="How far back.")] = MOST_DAYS,
+) -> Response:
+    """Answers and fees by UTC day, today included, and what the pool holds for what is owed."""
+    services.library.snapshot(caller.check(datanet))
+    return json_response(activity_object(services.journal, datanet, days, time.time()))
+
+
+@router.get("/{datanet}/contributors", response_model=schemas.DatanetContributors)
+def contributors(
+    datanet: str,
+    services: Provided,
+    caller: Asking,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 50,
+) -> Response:
+    """Who contributed, those who earned most first."""
+    found = contributors_object(services, caller.check(datanet))
+    return json_response({"object": "list", "data": found[:limit], "total": len(found)})
 
 
 @router.get(

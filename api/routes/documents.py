@@ -66,7 +66,7 @@ async def send(
             return response
         await run_in_threadpool(upload.finish)
         job = await run_in_threadpool(jobs.accept, settings, datanet, upload, key)
-    return _accepted(datanet, job)
+    return accepted(datanet, job)
 
 
 @router.get("/{datanet}/documents", response_model=schemas.DocumentList)
@@ -75,6 +75,7 @@ def documents(
     services: Provided,
     caller: Asking,
     q: Annotated[str, Query(max_length=200, description="What id or title holds.")] = "",
+    flagged: Annotated[bool, Query(description="Only those with flags.")] = False,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
     cursor: Annotated[
         str | None,
@@ -82,7 +83,7 @@ def documents(
     ] = None,
 ) -> Response:
     """The documents of a Datanet by id, without their texts."""
-    found = documents_object(services, caller.check(datanet), q, cursor, limit)
+    found = documents_object(services, caller.check(datanet), q, flagged, cursor, limit)
     return json_response(found)
 
 
@@ -123,10 +124,11 @@ def job(datanet: str, job_id: str, services: Provided, caller: Ingesting) -> Res
 def retry(datanet: str, job_id: str, services: Provided, caller: Ingesting) -> Response:
     """Start a failed or interrupted job again with what was sent. Takes no body."""
     _check(caller, datanet)
-    return _accepted(datanet, jobs.retry(services.settings, datanet, job_id))
+    return accepted(datanet, jobs.retry(services.settings, datanet, job_id))
 
 
-def _accepted(datanet: str, job: Job) -> Response:
+def accepted(datanet: str, job: Job) -> Response:
+    """What is told of a job that was taken on."""
     address = f"/v1/datanets/{datanet}/jobs/{job.job_id}"
     return json_response(jobs.job_object(job), 202, {"Location": address})
 

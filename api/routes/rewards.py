@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
-from fastapi.responses import Response
+from fastapi.responses import Response, StreamingResponse
 
 from api import schemas
 from api.access import Anybody
 from api.responses import json_response
 from api.services import Provided
-from footnote.addresses import format_address, parse_address
+from footnote.addresses import Address, format_address, parse_address
 from footnote.errors import Invalid, NotFound
-from rewards.journal.records import Earned, Earning, Wanted
-from rewards.published import batch_object, receipt_object
-from rewards.statement import line_status, pending_and_settled, totals
+from rewards.journal.journal import Journal
+from rewards.journal.records import DAY_SECONDS, Earned, Earning, Wanted
+from rewards.published import MOST_DAYS, batch_object, day_text, receipt_object
+from rewards.statement import (
+    Total,
+    as_csv,
+    as_json,
+    line_status,
+    pending_and_settled,
+    statement,
+    totals,
+)
 
 router = APIRouter(prefix="/v1", tags=["rewards"], responses=schemas.PROBLEMS)
 
@@ -61,26 +71,81 @@ def contributor(
     ``claimable`` is what was settled less what was withdrawn in final blocks. Sums are of all
     spans, on whatever page; ``next`` is null on the last one.
     """
-    try:
-        account = parse_address(address)
-    except Invalid as error:
-        raise NotFound("no such contributor", error.what_to_do) from error
+    account = _account(address)
     after = None if cursor is None else _place(cursor)
     found = services.journal.earnings(account, Wanted(after=after), limit + 1)
     earned = services.journal.earned(account)
     pending, settled = pending_and_settled(earned)
+    totals_ = totals(services.journal, account, earned)
     return json_response(
         {
             "object": "contributor",
             "address": format_address(account),
             "pending": str(pending),
             "settled": str(settled),
-            "claimable": str(sum(t.claimable for t in totals(services.journal, account, earned))),
+            "claimable": str(sum(one.claimable for one in totals_)),
             "datanets": _by_datanet(earned),
+            "ledgers": _by_ledger(services.journal, totals_),
+            "days": _by_day(services.journal, account),
             "spans": [_span(earning) for earning in found[:limit]],
             "next": _cursor(found[limit - 1]) if len(found) > limit else None,
         }
     )
+
+
+@router.get(
+    "/contributors/{address}/statement",
+    responses={
+        200: {
+            "content": {"text/csv": {}, "application/json": {}},
+            "description": "Every line, the newest first, as `footnote statement` tells it.",
+        }
+    },
+)
+def statement_(
+    address: str,
+    services: Provided,
+    _: Anybody,
+    form: Annotated[
+        Literal["csv", "json"], Query(alias="format", description="JSON also has totals.")
+    ] = "csv",
+) -> Response:
+    """Every line that names an address, with its place, its batch, and its proof there."""
+    account = _account(address)
+    lines = statement(services.journal, account, Wanted())
+    if form == "csv":
+        told, media_type = as_csv(lines), "text/csv; charset=utf-8"
+    else:
+        of_ledgers = totals(services.journal, account, services.journal.earned(account))
+        told, media_type = as_json(account, lines, of_ledgers), "application/json"
+    name = f"statement-{format_address(account)}.{form}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(told, media_type=media_type, headers=headers)
+
+
+def _account(address: str) -> Address:
+    try:
+        return parse_address(address)
+    except Invalid as error:
+        raise NotFound("no such contributor", error.what_to_do) from error
+
+
+def _by_ledger(journal: Journal, of_ledgers: Sequence[Total]) -> list[dict[str, Any]]:
+    known = {one.ledger_id: one for one in journal.ledgers(lost=True)}
+    return [
+        total.as_json()
+        | {
+            "chain_id": known[total.ledger_id].chain_id,
+            "pool": format_address(known[total.ledger_id].pool),
+        }
+        for total in of_ledgers
+    ]
+
+
+def _by_day(journal: Journal, account: Address) -> list[dict[str, str]]:
+    since = int(time.time()) // DAY_SECONDS - MOST_DAYS + 1
+    found = sorted(journal.days_of(account, since).items())
+    return [{"date": day_text(day), "owed": str(owed)} for day, owed in found]
 
 
 def _by_datanet(earned: Sequence[Earned]) -> list[dict[str, str]]:

@@ -156,16 +156,48 @@ class Catalogue:
         for row in self._database.rows("SELECT * FROM documents ORDER BY document_id"):
             yield _document(row, tuple(shares.get(str(row[0]), ())))
 
-    def page(self, held: str, after: str, limit: int) -> list[Document]:
+    def page(self, held: str, after: str, limit: int, *, flagged: bool = False) -> list[Document]:
         """Up to ``limit`` documents by id, from behind the id ``after``, whose id or title holds
         ``held``, in any case of ASCII; without contributors. No other is read."""
+        if flagged and not self.has_lineage:
+            return []
+        among = f"AND document_id IN ({lineage.FLAGGED})" if flagged else ""
         pattern = "%" + re.sub(r"([%_!])", r"!\1", held) + "%"
         rows = self._database.rows(
             "SELECT * FROM documents WHERE document_id > ? AND (title LIKE ? ESCAPE '!' "
-            "OR document_id LIKE ? ESCAPE '!') ORDER BY document_id LIMIT ?",
+            f"OR document_id LIKE ? ESCAPE '!') {among} "  # nosec B608: our own text
+            "ORDER BY document_id LIMIT ?",
             after, pattern, pattern, limit,
         )  # fmt: skip
         return [_document(row, ()) for row in rows]
+
+    def flags(self, document_ids: Sequence[str]) -> dict[str, lineage.Flags]:
+        """What the owner may want to look at; nothing where the catalogue does not say."""
+        if not self.has_lineage:
+            return {one: lineage.Flags() for one in document_ids}
+        return lineage.read_flags(self._database.rows, document_ids)
+
+    def versions(self, document_id: str) -> list[bytes]:
+        """The versions that the document ever had, as far as is known, the newest first."""
+        if not self.has_lineage:
+            return [self.document(document_id).version]
+        return [
+            _bytes(row[0])
+            for row in self._database.rows(
+                "SELECT version FROM arrivals WHERE document_id = ? ORDER BY number DESC",
+                document_id,
+            )
+        ]
+
+    def contributors(self) -> dict[Address, tuple[str | None, int]]:
+        """Every contributor's name, if one is known, and the number of documents."""
+        return {
+            Address(_bytes(address)): (None if name is None else str(name), _int(documents))
+            for address, name, documents in self._database.rows(
+                "SELECT address, max(name), count(DISTINCT document_id) FROM contributors "
+                "GROUP BY address"
+            )
+        }
 
     def document(self, document_id: str) -> Document:
         """The document of that id; NotFound where there is none."""

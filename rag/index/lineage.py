@@ -8,7 +8,8 @@ the sentence at a span stood before: payment for it goes there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from footnote.model import Span
@@ -78,6 +79,29 @@ class Lineage:
     """How many passages were marked, by document id and kind."""
 
 
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What of a Document its owner may want to look at: how many others share much text with it,
+    how many of its sentences stood first in others, and the kinds of marked passages."""
+
+    near_duplicates: int = 0
+    sentences_of_others: int = 0
+    marks: Mapping[str, int] = field(default_factory=dict)
+
+
+LINKED = 0.3
+"""Containment from which two Documents are near-duplicates; below it they only share a passage.
+Over Ethereum's 1,166 proposals, copies with 30 % of their words swapped lie at 0.41 to 0.6, and of
+random pairs 0.1 % above 0.07."""
+
+FLAGGED = f"""
+SELECT one FROM links WHERE containment >= {LINKED}
+UNION SELECT other FROM links WHERE containment >= {LINKED}
+UNION SELECT document_id FROM origins UNION SELECT document_id FROM marks
+"""  # nosec B608: a number of ours
+"""The ids of the Documents with any of :class:`Flags`."""
+
+
 def pair(one: str, other: str) -> tuple[str, str]:
     """Two ids in the order in which pairs are kept."""
     return (one, other) if one < other else (other, one)
@@ -133,6 +157,41 @@ def read_links(rows: Rows) -> tuple[Link, ...]:
         Link(str(one), str(other), float(str(containment)))
         for one, other, containment in rows("SELECT * FROM links")
     )
+
+
+def read_flags(rows: Rows, document_ids: Sequence[str]) -> dict[str, Flags]:
+    """What is known of these Documents, by id."""
+    marks = ",".join("?" * len(document_ids))
+    near: Counter[str] = Counter()
+    for end in ("one", "other"):
+        near.update(
+            _counts(
+                rows(
+                    f"SELECT {end}, count(*) FROM links WHERE containment >= ? "  # nosec B608
+                    f"AND {end} IN ({marks}) GROUP BY {end}",
+                    LINKED,
+                    *document_ids,
+                )
+            )
+        )
+    moved = _counts(
+        rows(
+            "SELECT document_id, count(*) FROM origins "
+            f"WHERE document_id IN ({marks}) GROUP BY document_id",  # nosec B608
+            *document_ids,
+        )
+    )
+    marked: dict[str, dict[str, int]] = {}
+    for document_id, kind, passages in rows(
+        f"SELECT document_id, kind, passages FROM marks WHERE document_id IN ({marks})",  # nosec B608
+        *document_ids,
+    ):
+        marked.setdefault(str(document_id), {})[str(kind)] = _int(passages)
+    return {one: Flags(near[one], moved.get(one, 0), marked.get(one, {})) for one in document_ids}
+
+
+def _counts(found: list[tuple[object, ...]]) -> dict[str, int]:
+    return {str(name): _int(count) for name, count in found}
 
 
 def read_origins(rows: Rows, document_id: str, span: Span) -> list[Origin]:

@@ -25,7 +25,7 @@ from rewards.batch import (
     SignedBatch,
 )
 from rewards.journal.databases import lock
-from rewards.journal.records import Overtaken, StoredBatch
+from rewards.journal.records import Overtaken, SentOut, StoredBatch
 from rewards.journal.store import Store
 from rewards.journal.tables import attempts, batches, ledgers
 
@@ -39,6 +39,37 @@ class Batches(Store):
         with self._reading() as connection:
             rows = connection.execute(query.order_by(batches.c.datanet, batches.c.first))
             return [_stored_batch(row) for row in rows.mappings()]
+
+    def newest_batches(self, limit: int) -> list[SentOut]:
+        """Those on their way first, then the final ones, the last sent first."""
+        sent = (
+            sa.select(attempts.c.batch_id, sa.func.max(attempts.c.sent_at).label("sent_at"))
+            .group_by(attempts.c.batch_id)
+            .subquery()
+        )
+        query = (
+            sa.select(batches, sent.c.sent_at.label("last_sent"))
+            .outerjoin(sent, sent.c.batch_id == batches.c.batch_id)
+            .order_by(
+                batches.c.stage == "final",
+                sa.func.coalesce(sent.c.sent_at, 0.0).desc(),
+                batches.c.datanet,
+                batches.c.first.desc(),
+            )
+            .limit(limit)
+        )
+        with self._reading() as connection:
+            rows = connection.execute(query).mappings().all()
+            ids = [row["batch_id"] for row in rows]
+            costs = sa.select(attempts.c.batch_id, attempts.c.fee_paid).where(
+                attempts.c.batch_id.in_(ids), attempts.c.fee_paid.is_not(None)
+            )
+            fees: dict[bytes, int] = {}
+            for batch_id, fee in connection.execute(costs):
+                fees[batch_id] = fees.get(batch_id, 0) + int(fee)
+        return [
+            SentOut(_stored_batch(row), row["last_sent"], fees.get(row["batch_id"])) for row in rows
+        ]
 
     def batch(self, batch_id: bytes) -> StoredBatch:
         """NotFound for an unknown id."""

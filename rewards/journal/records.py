@@ -157,6 +157,15 @@ class ApiKey:
 
 
 @dataclass(frozen=True, slots=True)
+class SentOut:
+    """A Batch with when it was sent last (seconds since 1970), and the wei that it cost so far."""
+
+    stored: StoredBatch
+    sent_at: float | None
+    fee_paid: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class SeenFunds:
     """What a pool held for a Datanet, in base units, when a worker looked (seconds since 1970)."""
 

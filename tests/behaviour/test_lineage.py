@@ -15,7 +15,8 @@ from footnote.model import Span
 from indexer.admission import Defaults
 from indexer.ingest import Report
 from indexer.readers.files import find_files
-from indexer.review import clusters, in_words, ruled
+from indexer.review import in_words, ruled
+from rag.index.clusters import clusters
 from rag.index.datanets import datanet_folder
 from rag.index.lineage import Lineage
 from rag.index.snapshot import CATALOGUE, MANIFEST, Snapshot, open_current

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import logging
@@ -23,12 +24,14 @@ from api import schemas
 from api.app import build_app, build_services
 from api.services import Services
 from cli.stack import free_port
+from footnote.addresses import format_address
 from footnote.settings import Settings
 from indexer.admission import Defaults
 from indexer.ingest import Indexer
 from indexer.readers.files import find_files
 from rag.index.datanets import datanet_folder
 from rag.models.embedder import SentenceTransformerEmbedder
+from rewards.audit import Audit
 from rewards.record import Recorder
 from rewards.verify_batch import verify_batch
 from tests.money import Place, Pool, deployed, place
@@ -631,3 +634,66 @@ def test_a_cursor_that_leads_nowhere_is_422(paying: Service, cursor: str) -> Non
 def test_an_address_that_nobody_cited_earned_nothing(paying: Service) -> None:
     body = valid(schemas.Contributor, paying.http.get("/v1/contributors/0x" + "ab" * 20))
     assert (body["pending"], body["settled"], body["spans"]) == ("0", "0", [])
+
+
+def test_a_statement_is_downloaded_with_its_proofs(paying: Service, at: Place) -> None:
+    paying.ask()
+    at.settle()
+    path = f"/v1/contributors/{ALICE}"
+    earned = valid(schemas.Contributor, paying.http.get(path, params={"limit": 1_000}))
+    (ledger,) = earned["ledgers"]
+    assert (ledger["chain_id"], ledger["claimable"]) == (31337, earned["claimable"])
+    assert sum(int(one["owed"]) for one in earned["days"]) == int(earned["settled"])
+    told = paying.http.get(f"{path}/statement")
+    assert told.headers["content-type"].startswith("text/csv")
+    assert f"statement-{ALICE}.csv" in told.headers["content-disposition"]
+    rows = list(csv.DictReader(told.text.splitlines()))
+    assert sum(int(row["amount"]) for row in rows) == int(earned["settled"])
+    whole = paying.http.get(f"{path}/statement", params={"format": "json"}).json()
+    assert [one["receipt"] for one in whole["lines"]] == [row["receipt"] for row in rows]
+    for line in whole["lines"]:
+        leaf, proof = bytes.fromhex(line["leaf"][2:]), [bytes.fromhex(n[2:]) for n in line["proof"]]
+        batch = bytes.fromhex(line["batch_id"][2:])
+        assert at.pool.chain.verify_receipt(at.pool.ledger, batch, leaf, proof)
+    problem(paying.http.get("/v1/contributors/0x12/statement"), 404)
+    problem(paying.http.get(f"{path}/statement", params={"format": "pdf"}), 422)
+
+
+def test_activity_and_contributors_follow_the_receipts(paying: Service, at: Place) -> None:
+    path = "/v1/datanets/nature"
+    before = valid(schemas.Activity, paying.http.get(f"{path}/activity"))
+    paying.ask()
+    after = valid(schemas.Activity, paying.http.get(f"{path}/activity"))
+    today = time.strftime("%Y-%m-%d", time.gmtime())
+    assert after["days"][-1]["date"] == today
+    assert after["days"][-1]["answers"] == before["days"][-1]["answers"] + 1
+    assert int(after["money"]["pending"]) == int(before["money"]["pending"]) + 5 * 10**15 // 2
+    assert after["money"]["funds"] is None, "no worker has looked"
+    at.journal.note_funds(at.ledger_id, "nature", 10**20, 1_800_000_000)
+    seen = valid(schemas.Activity, paying.http.get(f"{path}/activity", params={"days": 1}))
+    assert (seen["money"]["funds"], seen["money"]["funds_seen_at"]) == (str(10**20), 1_800_000_000)
+    assert seen["money"]["answers_left"] > 10_000
+    found = valid(schemas.DatanetContributors, paying.http.get(f"{path}/contributors"))
+    assert [(one["name"], one["documents"]) for one in found["data"]] == [("Alice", 2), ("Bob", 2)]
+    owed = {format_address(a): n for a, n in at.journal.owed_in(at.ledger_id).items()}
+    assert {one["address"]: int(one["earned"]) for one in found["data"]} == owed
+    least = paying.http.get(f"{path}/contributors", params={"limit": 1}).json()
+    assert (len(least["data"]), least["total"]) == (1, 2)
+    problem(paying.http.get("/v1/datanets/nobody/activity"), 404)
+    problem(paying.http.get("/v1/datanets/nobody/contributors"), 404)
+
+
+def test_an_operator_sees_the_queue_the_batches_and_the_audit(paying: Service, at: Place) -> None:
+    paying.ask()
+    at.settle()
+    paying.ask()
+    at.journal.note_audit(None, Audit(differences=["one"]).as_json(), 1_800_000_000)
+    shown = valid(schemas.OperatorStatus, paying.http.get("/v1/status"))
+    (place_,) = shown["datanets"]
+    assert (place_["receipts"]["waiting"], place_["final_batches"]) == (1, len(shown["batches"]))
+    newest = shown["batches"][0]
+    assert (newest["stage"], newest["held"]) == ("final", None)
+    assert int(newest["fee_paid_wei"]) > 0
+    assert newest["last"] == place_["receipts"]["settled"] - 1
+    (audit,) = shown["audits"]
+    assert (audit["agrees"], audit["differences"], audit["datanet"]) == (False, ["one"], None)

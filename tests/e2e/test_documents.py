@@ -583,3 +583,67 @@ def test_the_service_indexes_without_loading_the_indexer() -> None:
     ).stdout.split()
     assert not [name for name in loaded if name.split(".")[0] in ("indexer", "torch", "pypdf")]
     assert route.SILENT_SECONDS < 120
+
+
+COPIED = (
+    "The customs house at Vell kept a ledger of every cask that was landed after 1790. Its clerks "
+    "weighed salt, wool and oil on three brass scales, and the harbour master signed each page in "
+    "red ink before the tide turned. In bad years the town paid the clerks in herring."
+)
+
+
+def test_near_duplicates_are_flagged_reviewed_and_ruled_upon(site: Site) -> None:
+    body = [
+        {"id": "vell", "text": COPIED, "contributors": [{"address": ALICE}]},
+        {"id": "vell-again", "text": COPIED + " So it was.", "contributors": [{"address": BOB}]},
+        {"id": "orsk", "text": LIGHTHOUSE, "contributors": [{"address": BOB}]},
+    ]
+    path = "/v1/datanets/vell"
+    for one in body:
+        site.ended(site.http.post(f"{path}/documents", json=one | {"license": "CC0-1.0"}))
+    flagged = site.http.get(f"{path}/documents", params={"flagged": True}).json()
+    schemas.DocumentList.model_validate(flagged)
+    assert [one["id"] for one in flagged["data"]] == ["vell", "vell-again"]
+    assert flagged["data"][1]["flags"] == {
+        "near_duplicates": 1, "sentences_of_others": 3, "marks": {},
+    }  # fmt: skip
+    shown = site.http.get(f"{path}/review").json()
+    schemas.Review.model_validate(shown)
+    (cluster,) = shown["clusters"]
+    assert (cluster["first"], shown["unrelated"], shown["total"]) == ("vell", [], 1)
+    ruling = {"first": ["vell-again"]}
+    job = site.ended(site.http.post(f"{path}/rulings", json=ruling))
+    assert (job["state"], job["files"]) == ("done", [])
+    (cluster,) = site.http.get(f"{path}/review").json()["clusters"]
+    assert (cluster["first"], cluster["documents"][0]["ruled_first"]) == ("vell-again", True)
+    site.ended(site.http.post(f"{path}/rulings", json={"unrelated": [["vell-again", "vell"]]}))
+    again = site.http.get(f"{path}/review").json()
+    assert again["unrelated"] == [["vell", "vell-again"]]
+    moved = site.http.get(f"{path}/documents/vell").json()["flags"]["sentences_of_others"]
+    assert moved == 0, "what is no copy keeps what it says"
+
+
+@pytest.mark.parametrize(
+    ("ruling", "status"),
+    [
+        ({}, 422),
+        ({"first": ["nobody"]}, 404),
+        ({"unrelated": [["birds/gull.md", "birds/gull.md"]]}, 422),
+        ({"unrelated": [["one"]]}, 422),
+        ({"last": ["x"]}, 422),
+    ],
+)
+def test_a_ruling_that_means_nothing_is_refused(
+    site: Site, ruling: dict[str, Any], status: int
+) -> None:
+    site.ended(site.send("ruled", ("gull.md", b"A gull is a bird of the coast.")))
+    assert site.http.post("/v1/datanets/ruled/rulings", json=ruling).status_code == status
+
+
+def test_a_document_names_the_versions_it_had(site: Site) -> None:
+    for text in ("The quay is of oak.", "The quay is of stone."):
+        site.ended(site.send("quays", ("quay.md", text.encode())))
+    shown = site.http.get("/v1/datanets/quays/documents/quay.md").json()
+    assert shown["versions"][0] == shown["version"]
+    texts = [site.http.get(f"/v1/datanets/quays/texts/{one}").text for one in shown["versions"]]
+    assert [one.strip() for one in texts] == ["The quay is of stone.", "The quay is of oak."]

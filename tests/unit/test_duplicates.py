@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.attack.copies import homoglyphs, pieces, reordered, swapped
-from indexer.duplicates import LINKED, PASSAGE, clusters_of, find_links, sketch
-from rag.index.lineage import Link
+from indexer.duplicates import PASSAGE, find_links, sketch
+from rag.index.clusters import clusters_of
+from rag.index.lineage import LINKED, Link
 from rag.text.letters import folded, letters
 
 DICE = random.Random(5)

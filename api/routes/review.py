@@ -1,0 +1,65 @@
+"""Near-duplicates, and what a Datanet's owner rules about them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from api import jobs, schemas
+from api.access import Ingesting
+from api.responses import json_response
+from api.routes.documents import accepted
+from api.services import Provided
+from api.uploads import incoming
+from footnote.errors import Invalid
+from rag.index.clusters import clusters
+
+router = APIRouter(prefix="/v1/datanets", tags=["documents"], responses=schemas.PROBLEMS)
+
+
+@router.get("/{datanet}/review", response_model=schemas.Review)
+def review(
+    datanet: str,
+    services: Provided,
+    caller: Ingesting,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 50,
+) -> Response:
+    """Documents that share much text, in clusters. A flag is no verdict."""
+    snapshot = services.library.snapshot(caller.check(datanet))
+    lineage = snapshot.catalogue.lineage()
+    documents = {one.document_id: one for one in snapshot.catalogue.documents()}
+    found = clusters(documents, lineage)
+    return json_response(
+        {
+            "object": "review",
+            "snapshot": snapshot.manifest.snapshot_hex,
+            "clusters": found[:limit],
+            "total": len(found),
+            "unrelated": sorted(list(one) for one in lineage.unrelated),
+        }
+    )
+
+
+@router.post(
+    "/{datanet}/rulings",
+    status_code=202,
+    response_model=schemas.Job,
+    responses=schemas.UPLOAD_PROBLEMS,
+)
+def rule(datanet: str, ruling: schemas.Ruling, services: Provided, caller: Ingesting) -> Response:
+    """Rule on near-duplicates; a job publishes it, for answers from then on."""
+    snapshot = services.library.snapshot(caller.check(datanet))
+    said = ruling.model_dump()
+    if not any(said.values()):
+        raise Invalid("the ruling says nothing", "name documents in first, unrelated or related")
+    pairs = [*ruling.unrelated, *ruling.related]
+    if any(one == other for one, other in pairs):
+        raise Invalid("a document is always itself", "name two documents")
+    for name in {*ruling.first, *(name for pair in pairs for name in pair)}:
+        snapshot.catalogue.document(name)  # refuses what is not there
+    jobs.check_room(services.settings.home, datanet)
+    with incoming(services.settings.home) as upload:
+        upload.rule(said)
+        return accepted(datanet, jobs.accept(services.settings, datanet, upload, None))

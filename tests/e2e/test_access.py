@@ -23,7 +23,8 @@ from tests.e2e.test_api import QUESTION, Service, ingest, problem, serving
 
 PUBLIC = {
     ("get", "/healthz"), ("get", "/readyz"), ("get", "/v1/receipts/{receipt_id}"),
-    ("get", "/v1/batches/{batch_id}"), ("get", "/v1/contributors/{address}"), ("get", "/v1/contributors/{address}/statement"),
+    ("get", "/v1/batches/{batch_id}"), ("get", "/v1/contributors/{address}"),
+    ("get", "/v1/contributors/{address}/statement"),
 }  # fmt: skip
 """Proofs of payment and signs of life: everything else wants a key once there is one."""
 

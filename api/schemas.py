@@ -480,6 +480,7 @@ class Datanet(DatanetSummary):
     vectors: str
     content_root: str
     policy: dict[str, Any]
+    registry_version: int | None = Field(description="Of this snapshot on chain; null if none.")
     registration: Registration | None
 
 

@@ -45,6 +45,9 @@ def datanet(datanet: str, services: Provided, caller: Asking) -> Response:
         "vectors": manifest.vector_kind.value,
         "content_root": "0x" + manifest.content_root.hex(),
         "policy": {"id": "0x" + policy.definition_id.hex(), **policy.body},
+        "registry_version": None
+        if registration is None
+        else services.journal.version_on_chain(registration, manifest.snapshot_id),
         "registration": None
         if registration is None
         else {

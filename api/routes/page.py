@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import mimetypes
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -27,7 +29,13 @@ _HEADERS = {
 
 
 @router.get("/")
+@router.get("/answers/{answer_id}")
 @router.get("/evidence/{answer_id}/{citation_id}")
+@router.get("/datanets")
+@router.get("/datanets/{path:path}")
+@router.get("/contributors")
+@router.get("/contributors/{address}")
+@router.get("/operator")
 async def page(request: Request) -> Response:
     """The page itself; which view it shows, its address says."""
     return _sent(request, "index.html")
@@ -40,12 +48,22 @@ async def static(path: str, request: Request) -> Response:
 
 
 def _sent(request: Request, path: str) -> Response:
-    content, tag = _file(path)
-    headers = _HEADERS | {"ETag": tag}
-    if request.headers.get("if-none-match") == tag:
+    found = _file(path)
+    headers = _HEADERS | {"ETag": found.tag, "Vary": "Accept-Encoding"}
+    if request.headers.get("if-none-match") == found.tag:
         return Response(status_code=304, headers=headers)
-    media_type = mimetypes.guess_type(path)[0] or "application/octet-stream"
-    return Response(content, headers=headers, media_type=media_type)
+    media_type = mimetypes.guess_type(path)[0] or "text/plain"
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        headers["Content-Encoding"] = "gzip"
+        return Response(found.packed, headers=headers, media_type=media_type)
+    return Response(found.content, headers=headers, media_type=media_type)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    content: bytes
+    packed: bytes
+    tag: str
 
 
 @cache
@@ -65,8 +83,9 @@ def _files() -> dict[str, Traversable]:
 
 
 @cache
-def _file(path: str) -> tuple[bytes, str]:
+def _file(path: str) -> _File:
     if path not in _files():
         raise NotFound("nothing is at this address", "see /docs")
     content = _files()[path].read_bytes()
-    return content, f'"{sha256(content).hexdigest()[:32]}"'
+    tag = f'W/"{sha256(content).hexdigest()[:32]}"'  # weak: the same packed or not
+    return _File(content, gzip.compress(content, mtime=0), tag)

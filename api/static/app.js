@@ -1,34 +1,47 @@
-// Which view an address is. Each view is a function that fills the page and may return what ends it.
+// Which view an address is. Each view is a function that fills the page and may return what ends it;
+// but for asking, a view is loaded when it is shown first.
 
 import { key } from "./lib/api.js";
 import { element, fill } from "./lib/dom.js";
 import { ask } from "./views/ask.js";
-import { evidence } from "./views/evidence.js";
 
+const later = (name, view) => async (...given) => (await import(`./views/${name}.js`))[view](...given);
 const VIEWS = [
-  [/^\/$/, ask],
-  [/^\/evidence\/([^/]+)\/([^/]+)$/, evidence],
+  [/^\/$/, "Ask", ask],
+  [/^\/answers\/([^/]+)$/, "Answer", later("answer", "answerPage")],
+  [/^\/evidence\/([^/]+)\/([^/]+)$/, "Evidence", later("evidence", "evidence")],
+  [/^\/datanets$/, "Datanets", later("datanets", "datanets")],
+  [/^\/datanets\/([^/]+)$/, "Datanet", later("datanet", "datanet")],
+  [/^\/datanets\/([^/]+)\/documents\/(.+)$/, "Document", later("document", "documentPage")],
+  [/^\/contributors$/, "Contributors", later("contributor", "lookup")],
+  [/^\/contributors\/([^/]+)$/, "Contributor", later("contributor", "contributor")],
+  [/^\/operator$/, "Operator", later("operator", "operator")],
 ];
 
 const main = document.getElementById("main");
 let end = null;
+let shown = 0;
 
 async function show() {
   end?.();
   end = null;
+  const mine = (shown += 1);
   for (const link of document.querySelectorAll("nav a")) {
-    const here = link.getAttribute("href") === location.pathname;
-    link.toggleAttribute("aria-current", here);
+    const section = link.getAttribute("href");
+    const here = section === "/" ? location.pathname === "/" : location.pathname.startsWith(section);
     if (here) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
   }
-  for (const [pattern, view] of VIEWS) {
+  for (const [pattern, title, view] of VIEWS) {
     const found = pattern.exec(location.pathname);
-    if (found) {
-      end = await view(main, ...found.slice(1).map(decodeURIComponent));
-      return;
-    }
+    if (!found) continue;
+    document.title = title === "Ask" ? "Footnote" : `${title} · Footnote`;
+    const ended = await view(main, ...found.slice(1).map(decodeURIComponent));
+    if (mine === shown) end = ended;
+    else ended?.();
+    return;
   }
-  fill(main, element("h1", {}, "Nothing is here"), element("p", {}, "Go back to the start."));
+  fill(main, element("h1", {}, "Nothing is here"), element("p", {}, element("a", { href: "/" }, "Go back to the start.")));
 }
 
 document.body.append(element("p", { id: "spoken", class: "spoken", role: "status" }));
@@ -36,10 +49,13 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest?.("a[href^='/']");
   const plain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey;
   const ours = link && VIEWS.some(([pattern]) => pattern.test(link.pathname));
-  if (!ours || !plain || link.target) return;
+  if (!ours || !plain || link.target || event.defaultPrevented) return;
   event.preventDefault();
   history.pushState(null, "", link.href);
-  show().then(() => main.focus());
+  show().then(() => {
+    main.focus({ preventScroll: true });
+    if (!document.querySelector("mark")) scrollTo(0, 0);
+  });
 });
 addEventListener("popstate", show);
 

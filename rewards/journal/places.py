@@ -119,6 +119,17 @@ class Places(Store):
         with self._writing() as connection:
             replace_row(connection, versions, key, values)
 
+    def version_on_chain(self, registration: Registration, snapshot_id: bytes) -> int | None:
+        """Under which version a snapshot's documents are published; None for none."""
+        found = sa.select(sa.func.max(versions.c.version)).where(
+            versions.c.ledger_id == registration.ledger.ledger_id,
+            versions.c.datanet == registration.datanet,
+            versions.c.snapshot_id == snapshot_id,
+        )
+        with self._reading() as connection:
+            version = connection.execute(found).scalar()
+        return None if version is None else int(version)
+
     def set_policy(self, datanet: str, policy: Policy) -> int:
         """Make ``policy`` the one for later answers; returns its version."""
         definition = policy.definition

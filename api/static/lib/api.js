@@ -40,6 +40,17 @@ export async function get(address) {
   return (await checked(await reached(address, { headers: headers() }))).json();
 }
 
+/** The JSON object that a POST answers. `body` is JSON, or a form with files. */
+export async function post(address, body) {
+  const form = body instanceof FormData;
+  const options = {
+    method: "POST",
+    headers: form ? headers() : headers({ "Content-Type": "application/json" }),
+    body: form ? body : JSON.stringify(body),
+  };
+  return (await checked(await reached(address, options))).json();
+}
+
 /** The text at an address, unaltered. */
 export async function getText(address) {
   return (await checked(await reached(address, { headers: headers() }))).text();

@@ -10,14 +10,41 @@ export function element(tag, properties = {}, ...children) {
     else if (name === "data") Object.assign(made.dataset, value);
     else made.setAttribute(name, value === true ? "" : value);
   }
-  made.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  made.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   return made;
 }
 
 /** Put `children` in the place of everything in `parent`. */
 export function fill(parent, ...children) {
-  parent.replaceChildren(...children.flat().filter((child) => child !== null));
+  parent.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
 }
+
+/** A table whose numbers stand below each other; `rows` hold text or elements. */
+export function table(caption, headings, rows, properties = {}) {
+  return element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": caption },
+    element("table", properties,
+      element("caption", { class: "spoken" }, caption),
+      element("thead", {}, element("tr", {}, headings.map((one) => element("th", { scope: "col" }, one)))),
+      element("tbody", {}, rows.map((cells) => element("tr", {}, cells.map((cell) => element("td", {}, cell)))))));
+}
+
+/** Names with their values. */
+export function list(...rows) {
+  return element("dl", {}, rows.filter(Boolean).map(([name, value]) => [
+    element("dt", {}, name), element("dd", {}, value),
+  ]).flat());
+}
+
+/** What cannot be shown, and what to do. */
+export function problemCard(error, heading = null) {
+  return element("article", { class: "card problem", role: "alert" },
+    heading ? element("h2", {}, heading) : null,
+    element("p", {}, error.message),
+    error.status === 401 ? element("p", {}, "Press Key above, and paste one.") : null);
+}
+
+/** What stands there while something is fetched. */
+export const waiting = (what) => element("p", { class: "progress", role: "status" }, what);
 
 /** What a screen reader says now. */
 export function say(text) {

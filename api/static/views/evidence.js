@@ -1,23 +1,26 @@
 // One citation at its permanent address: the document in the very version that was cited, the span
-// marked in it, and what it earned for whom.
+// marked in it, what it earned for whom, and the receipt, checked here step by step.
 
 import { get, getText } from "../lib/api.js";
-import { element, fill } from "../lib/dom.js";
-import { VERDICTS, address, codePoints, money, time } from "../lib/show.js";
-import { problemCard } from "./ask.js";
+import { element, fill, list, problemCard, say, table, waiting } from "../lib/dom.js";
+import { sha256 } from "../lib/sha256.js";
+import { STATES, VERDICTS, address, codePoints, hash, money, time } from "../lib/show.js";
 
 const AROUND = 20_000;
 
 export async function evidence(main, answerId, citationId) {
-  fill(main, element("p", { class: "progress" }, "Fetching the document…"));
+  fill(main, waiting("Fetching the document…"));
   try {
     const answer = await get(`/v1/answers/${encodeURIComponent(answerId)}`);
     const citation = answer.citations.find((one) => one.id === citationId);
     if (!citation) throw new Error("That answer has no such citation.");
     const claim = answer.claims.find((one) => one.id === citation.claim_id);
-    const text = await getText(`/v1/datanets/${answer.datanet}/texts/${citation.source.version}`);
+    const [text, receipt] = await Promise.all([
+      getText(`/v1/datanets/${answer.datanet}/texts/${citation.source.version}`),
+      get(`/v1/receipts/${answer.receipt.id}`),
+    ]);
     const holds = await same(text, citation);
-    fill(main, ...page(answer, claim, citation, text, holds));
+    fill(main, ...page(answer, claim, citation, text, holds), receiptCard(answer, receipt));
     document.querySelector("mark")?.scrollIntoView({ block: "center" });
   } catch (error) {
     fill(main, problemCard(error));
@@ -34,50 +37,105 @@ async function same(text, citation) {
   );
 }
 
-async function sha256(text) {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
 function page(answer, claim, citation, text, holds) {
-  const cut = codePoints(text);
   const { start, end } = citation.source_span;
   return [
     element("h1", {}, citation.source.title),
     element("div", { class: "columns" },
-      element("section", { class: "document", "aria-label": "The document" },
-        start > AROUND ? element("p", { class: "small" }, "The beginning is left out.") : null,
-        element("pre", {}, cut(Math.max(0, start - AROUND), start),
-          element("mark", { tabindex: "0", data: { verdict: citation.verdict } }, cut(start, end)),
-          cut(end, end + AROUND))),
+      textWithMark(text, start, end, citation.verdict),
       aside(answer, claim, citation, holds)),
   ];
+}
+
+/** A document's text with a span marked in it, and not more around it than a browser likes. */
+export function textWithMark(text, start, end, verdict = "supported") {
+  const cut = codePoints(text);
+  const length = Array.from(text).length;
+  return element("section", { class: "document", "aria-label": "The document", tabindex: "0" },
+    start > AROUND ? element("p", { class: "small" }, "The beginning is left out.") : null,
+    element("pre", {}, cut(Math.max(0, start - AROUND), start),
+      end > start ? element("mark", { tabindex: "0", data: { verdict } }, cut(start, end)) : null,
+      cut(end, end + AROUND)),
+    end + AROUND < length ? element("p", { class: "small" }, "The end is left out.") : null);
 }
 
 function aside(answer, claim, citation, holds) {
   const { source, reward } = citation;
   return element("aside", { "aria-label": "The citation" },
     element("h2", {}, "What was said"),
-    element("blockquote", {}, claim.text),
+    element("blockquote", { data: { verdict: citation.verdict } }, claim.text),
     element("p", { class: "verdict", data: { verdict: citation.verdict } }, VERDICTS[citation.verdict]),
-    element("p", {}, holds
+    element("p", { class: "holds" }, holds
       ? "Reckoned in your browser: the text has the hash of the version that was cited, and the span holds these very characters."
       : element("strong", { class: "warning" }, "The text, the span or a hash does not agree with the citation.")),
-    element("dl", {},
-      ...row("Document", source.url ? element("a", { href: source.url, rel: "noreferrer" }, source.document_id) : source.document_id),
-      ...row("Version", element("code", { class: "long" }, source.version)),
-      ...row("Characters", `${citation.source_span.start} to ${citation.source_span.end}`),
-      ...row("Weight", `${(reward.weight_ppm / 10_000).toFixed(2)} %`),
-      ...row("Earned", money(reward.amount)),
-      ...row("State", reward.status),
-      ...row("Issued", time(answer.receipt.issued_at)),
-      ...row("Receipt", element("a", { href: `/v1/receipts/${answer.receipt.id}` }, `number ${answer.receipt.seq}`))),
+    list(
+      ["Document", source.url ? element("a", { href: source.url, rel: "noreferrer" }, source.document_id) : source.document_id],
+      ["Version", hash(source.version, "version")],
+      ["Characters", `${citation.source_span.start} to ${citation.source_span.end}`],
+      ["Weight", `${(reward.weight_ppm / 10_000).toFixed(2)} %`],
+      ["Earned", money(reward.amount)],
+      ["State", STATES[reward.status]]),
     element("h2", {}, "Contributors"),
-    element("ul", {}, citation.contributors.map((one) =>
+    element("ul", { class: "plain" }, citation.contributors.map((one) =>
       element("li", {}, address(one.address, one.name), ` ${(one.share_bps / 100).toFixed(2)} %: `, money(one.amount)))),
-    element("p", {}, element("a", { href: "/" }, "Ask something else")));
+    element("p", {}, element("a", { href: `/answers/${answer.id}` }, "The whole answer"), " · ",
+      element("a", { href: `/datanets/${encodeURIComponent(answer.datanet)}` }, answer.datanet)));
 }
 
-function row(name, value) {
-  return [element("dt", {}, name), element("dd", {}, value)];
+function receiptCard(answer, receipt) {
+  const { message, batch } = receipt;
+  const steps = element("ol", { class: "steps", "aria-live": "polite" });
+  const button = element("button", { type: "button", class: "main", onclick: () => verify(answer, steps, button) }, "Verify it in this browser");
+  return element("section", { class: "card", "aria-labelledby": "receipt" },
+    element("h2", { id: "receipt" }, `Receipt ${message.seq} of ${answer.datanet}`),
+    element("p", {}, "Signed when the answer was given. It says who is owed what, and nobody can change it without breaking the signature."),
+    list(
+      ["Receipt", hash(receipt.digest, "receipt's id")],
+      ["Issued", time(message.issuedAt)],
+      ["Signed by", receipt.signer ? address(receipt.signer) : "nobody: no chain pays for this Datanet"],
+      ["Fee", money(message.fee)],
+      ["To contributors", money(message.dataPool)],
+      ["Batch", batch ? ["receipts ", `${batch.first} to ${batch.last}, ${batch.status}: `, hash(batch.batch_id, "batch's id")] : "not in one yet"],
+      batch?.tx_hash ? ["Transaction", hash(batch.tx_hash, "transaction")] : null,
+      ["Proof", receipt.proof ? `${receipt.proof.length} hashes up to the batch's root` : "with its batch"]),
+    element("details", {}, element("summary", {}, "What was signed"),
+      table("The signed message", ["Field", "Value"], Object.entries(message).map(([name, value]) => [name, element("code", {}, String(value))]))),
+    element("p", {}, button, " ", element("a", { href: `/v1/receipts/${receipt.digest}`, download: `receipt-${message.seq}.json` }, "Download it"),
+      " for ", element("code", {}, "footnote verify")),
+    steps);
+}
+
+/** Fetch everything again and check it, one step after the other. */
+async function verify(answer, steps, button) {
+  button.disabled = true;
+  fill(steps);
+  const { check } = await import("../lib/receipt.js");
+  const { chainOf } = await import("../lib/wallet.js");
+  try {
+    const [receipt, stored, datanet] = await Promise.all([
+      get(`/v1/receipts/${answer.receipt.id}`), get(`/v1/answers/${answer.id}`),
+      get(`/v1/datanets/${encodeURIComponent(answer.datanet)}`),
+    ]);
+    const textOf = (version) => getText(`/v1/datanets/${encodeURIComponent(answer.datanet)}/texts/${version}`);
+    const given = { id: answer.receipt.id, answer: stored, textOf, signers: datanet.registration?.signers, chain: chainOf() };
+    let failed = 0;
+    for await (const step of check(receipt, given)) {
+      failed += step.passed === false;
+      steps.append(stepOf(step));
+    }
+    const verdict = failed ? `This receipt does not hold: ${failed} of ${steps.children.length} steps failed.` : "Every step that could be looked at holds.";
+    steps.append(element("li", { class: "verdict", data: { passed: failed === 0 } }, verdict));
+    say(verdict);
+  } catch (error) {
+    steps.append(stepOf({ name: "What is needed could not be fetched", passed: false, detail: error.message }));
+  }
+  button.disabled = false;
+}
+
+const SIGNS = new Map([[true, ["✓", "holds"]], [false, ["✗", "FAILED"]], [null, ["–", "not looked at"]]]);
+
+function stepOf({ name, passed, detail }) {
+  const [sign, word] = SIGNS.get(passed);
+  return element("li", { data: { passed } }, element("span", { "aria-hidden": "true" }, `${sign} `),
+    `${name}: ${word}`, detail ? element("span", { class: "small" }, ` ${detail}`) : null);
 }

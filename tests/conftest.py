@@ -13,11 +13,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import Browser
 
 from cli.stack import Stack, clean_environment, free_port, redis_path, start_anvil_with
 from footnote.errors import Misconfigured
 from rag.models.embedder import SentenceTransformerEmbedder
 from rewards.chain import EvmChain
+from tests.browsing import browsing, chromium
 from tests.money import InstantChain, Pool, deployed
 from tests.postgres import Postgres, server_program
 
@@ -34,6 +36,14 @@ def required(service: str) -> None:
 @pytest.fixture(scope="session")
 def embedder() -> SentenceTransformerEmbedder:
     return SentenceTransformerEmbedder(for_questions=True)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if chromium() is None:
+        required("chromium")
+    with browsing() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

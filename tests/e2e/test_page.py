@@ -3,36 +3,22 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from api.app import build_app, build_services
 from api.keys import Wish, new_key
 from footnote.settings import Settings
 from rag.models.embedder import SentenceTransformerEmbedder
-from tests.conftest import required
+from tests.browsing import SIZES, watched
 from tests.e2e.test_api import DOCUMENTS, QUESTION, Service, ingest, serving
 from tests.scripted_model import BASE, ScriptedModel, scripted
 
-DESKTOP, PHONE = (1280, 900), (390, 800)
 WRONG = "Bees find their way home by the moon [1]."
 DANCE = "The waggle dance shows the direction of the meadow and its distance [1]."
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        required("chromium")
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")
@@ -53,30 +39,10 @@ def service(
     yield from serving(build_services(settings, embedder))
 
 
-@pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.fixture(params=list(SIZES))
 def page(request: pytest.FixtureRequest, browser: Browser, service: Service) -> Iterator[Page]:
-    """A fresh browser at the page's start; it may complain of nothing and reach nobody else."""
-    width, height = request.param
-    context = browser.new_context(viewport={"width": width, "height": height}, base_url=service.url)
-    complaints: list[str] = []
-    strangers: list[str] = []
-
-    def heard(message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            complaints.append(message.text)
-
-    def asked(sent: Request) -> None:
-        if urlsplit(sent.url).netloc != urlsplit(service.url).netloc:
-            strangers.append(sent.url)
-
-    opened = context.new_page()
-    opened.on("console", heard)
-    opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.on("request", asked)
-    yield opened
-    context.close()
-    assert complaints == []
-    assert strangers == []
+    with watched(browser, service.url, request.param) as opened:
+        yield opened
 
 
 def ask(page: Page, question: str) -> None:

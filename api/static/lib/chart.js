@@ -1,16 +1,8 @@
 // Bars by day, with the same numbers in a table for whoever cannot see them.
 
-import { element } from "./dom.js";
+import { element, svg } from "./dom.js";
 
-const SVG = "http://www.w3.org/2000/svg";
 const [WIDTH, HEIGHT, BAR] = [540, 120, 6];
-
-function svg(tag, properties, ...children) {
-  const made = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(properties)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
 
 /** The last 90 UTC days. `days` hold `date`; `sizeOf` gives a number or a BigInt, `shownOf` its text. */
 export function bars(title, days, sizeOf, shownOf) {
@@ -24,7 +16,7 @@ export function bars(title, days, sizeOf, shownOf) {
     const height = Math.max(2, Number((BigInt(sizeOf(day)) * 1000n) / most) * (HEIGHT / 1000));
     return [svg("rect", { x: i * BAR, y: HEIGHT - height, width: BAR - 1, height }, svg("title", {}, `${date}: ${shownOf(day)}`))];
   });
-  const drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT + 1}`, class: "chart", role: "img", "aria-label": `${title}, by day` },
+  const drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT + 1}`, class: "chart", preserveAspectRatio: "none", role: "img", "aria-label": `${title}, by day` },
     svg("line", { x1: 0, x2: WIDTH, y1: HEIGHT + 0.5, y2: HEIGHT + 0.5 }), ...made);
   return element("figure", {},
     element("figcaption", {}, title), drawing,

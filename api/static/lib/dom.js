@@ -14,6 +14,14 @@ export function element(tag, properties = {}, ...children) {
   return made;
 }
 
+/** The same for drawings. */
+export function svg(tag, properties, ...children) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(properties)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
 /** Put `children` in the place of everything in `parent`. */
 export function fill(parent, ...children) {
   parent.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
@@ -30,9 +38,8 @@ export function table(caption, headings, rows, properties = {}) {
 
 /** Names with their values. */
 export function list(...rows) {
-  return element("dl", {}, rows.filter(Boolean).map(([name, value]) => [
-    element("dt", {}, name), element("dd", {}, value),
-  ]).flat());
+  return element("dl", {}, rows.filter(Boolean).map(([name, value]) =>
+    element("div", {}, element("dt", {}, name), element("dd", {}, value))));
 }
 
 /** What cannot be shown, and what to do. */

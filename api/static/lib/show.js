@@ -1,7 +1,7 @@
 // How money, addresses, times and code points are shown.
 
 import { copy } from "./copy.js";
-import { element } from "./dom.js";
+import { element, svg } from "./dom.js";
 
 const DECIMALS = 18;
 
@@ -40,7 +40,8 @@ export function hash(text, what = "hash") {
 
 function copyButton(text, label) {
   return element("button", { class: "copy", type: "button", "aria-label": label, title: "Copy", onclick: () => copy(text) },
-    element("span", { "aria-hidden": "true" }, "⧉"));
+    svg("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" },
+      svg("rect", { x: 1.5, y: 1.5, width: 9, height: 9, rx: 1.5 }), svg("path", { d: "M13 5.5h1.5v9h-9V13" })));
 }
 
 function short(text) {

@@ -113,8 +113,8 @@ function evidenceOf(one, answer) {
     element("p", {}, element("a", { href: evidenceAddress(answer, one), onclick: hideCard }, one.source.title),
       " · ", element("span", { class: "verdict", data: { verdict: one.verdict } }, VERDICTS[one.verdict])),
     element("p", { class: "people" }, one.contributors.map((person) =>
-      element("span", {}, address(person.address, person.name), " earns ", money(person.amount), " ")),
-      element("span", { title: STATES[one.reward.status] }, `(${one.reward.status})`)),
+      element("span", {}, address(person.address, person.name), " earns ", money(person.amount), ", ",
+        element("span", { title: STATES[one.reward.status] }, one.reward.status)))),
   ];
 }
 

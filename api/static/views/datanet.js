@@ -16,8 +16,8 @@ export async function datanet(main, name) {
     const shown = await get(at);
     const documents = documentList(name, at);
     fill(main,
-      element("h1", {}, name),
-      element("p", {}, element("a", { href: `/?datanet=${encodeURIComponent(name)}`, class: "button" }, "Ask it")),
+      element("div", { class: "heading" }, element("h1", {}, name),
+        element("a", { href: `/?datanet=${encodeURIComponent(name)}`, class: "button" }, "Ask it")),
       facts(shown),
       section("Activity", activity(at, shown)),
       section("Contributors", contributors(at)),
@@ -37,7 +37,7 @@ function section(title, coming) {
 
 function facts(shown) {
   const { registration } = shown;
-  return element("div", { class: "card" }, list(
+  return element("div", { class: "card facts" }, list(
     ["Holds", `${counted(shown.documents, "document")} in ${counted(shown.chunks, "passage")}`],
     ["Published", time(Date.parse(shown.published) / 1000)],
     ["Snapshot", hash(shown.snapshot, "snapshot")],

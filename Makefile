@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: demo test unit lint contracts contracts-check contracts-test setup bench-setup clean help
 .PHONY: chaos power-loss mutants mutants-changed
 .PHONY: simulate faults mutations attack
-.PHONY: bench serve-bench soak fuzz audit
+.PHONY: bench serve-bench soak fuzz audit screenshots
 
 help:
 	@echo "make demo            the whole story on this machine (ARGS=\"--once --json\" to end by itself)"
@@ -30,6 +30,7 @@ help:
 	@echo "make soak            an hour of steady load: memory, errors, the journal (ARGS=\"--minutes 1\")"
 	@echo "make fuzz            schemathesis over every route (ARGS=\"--examples 100\")"
 	@echo "make audit           known faults in dependencies; needs the network"
+	@echo "make screenshots     the pictures of docs/page.md, made anew"
 	@echo "make setup           .venv and node_modules only"
 	@echo "make clean           remove what make made"
 
@@ -130,6 +131,9 @@ soak: setup
 
 fuzz: setup
 	$(VENV)/bin/python -m tests.fuzz $(ARGS)
+
+screenshots: setup
+	$(VENV)/bin/python -m tests.screenshots docs/images
 
 audit: setup
 	$(VENV)/bin/pip-audit -r constraints.txt --no-deps --disable-pip

@@ -50,6 +50,7 @@ from rag.index.library import Library, exports_named
 from rag.models.choice import serving_embedder
 from rag.models.crossencoder import CrossEncoderEntailment, CrossEncoderReranker
 from rag.models.embedder import Embedder
+from rag.models.late import LateEmbedder
 from rag.models.llm import ChatModel, OpenAIChatModel
 from rewards.crash import crash_at
 from rewards.journal.journal import Journal
@@ -107,6 +108,15 @@ def build_answerer(
     )
 
 
+def build_embedder(settings: Settings, library: Library) -> Embedder:
+    """What embeds questions: loaded now, or, where nothing is published yet, when it is needed."""
+
+    def make() -> Embedder:
+        return serving_embedder(settings, exports_named(settings.home))
+
+    return make() if library.names() else LateEmbedder(make)
+
+
 def build_verifier(settings: Settings, embedder: Embedder) -> Verifier:
     """With a model of entailment where one is named."""
     if settings.nli_model is None:
@@ -139,7 +149,7 @@ def build_services(settings: Settings, embedder: Embedder | None = None) -> Serv
     journal = Journal(settings.journal)
     telemetry = Telemetry()
     model = build_model(settings)
-    embedder = embedder or serving_embedder(settings, exports_named(settings.home))
+    embedder = embedder or build_embedder(settings, library)
     return Services(
         settings=settings,
         library=library,

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from hashlib import sha256
+from typing import Any
 
 from footnote.model import Definition, Verdict
 from rag.checking import vocabulary
@@ -34,7 +35,7 @@ def _lists() -> bytes:
     return sha256(json.dumps(lists, default=sorted, sort_keys=True).encode()).digest()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Verifier:
     """Checks claims against spans. The thresholds and word lists are part of its identity; the
     thresholds were chosen on one half of the cases of ``bench/mutations`` and hold on the other.
@@ -48,11 +49,15 @@ class Verifier:
     missing_in_a_row: int = 3
     supported_similarity: float = 0.45
     supported_entailment: float = 0.5
-    definition: Definition = field(init=False)
     _vector: object = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        body = {
+        object.__setattr__(self, "_vector", lru_cache(maxsize=1_024)(self.embedder.embed_question))
+
+    @cached_property
+    def definition(self) -> Definition:
+        """What a receipt names; asks the embedder who it is, which may load it."""
+        body: dict[str, Any] = {
             "kind": "verifier",
             "name": "agreement-3",
             "lists": _lists().hex(),
@@ -66,8 +71,7 @@ class Verifier:
         if self.entailment is not None:
             body["entailment"] = self.entailment.definition.definition_id.hex()
             body["supported_entailment"] = str(self.supported_entailment)
-        object.__setattr__(self, "definition", Definition(body))
-        object.__setattr__(self, "_vector", lru_cache(maxsize=1_024)(self.embedder.embed_question))
+        return Definition(body)
 
     def verify(self, claim: str, cited_text: str, title: str = "") -> Verification:
         """The verdict on ``claim``, given the span it cites and the title of its document."""

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from api.app import build_embedder, build_services
 from cli.stack import FOOTNOTE, clean_environment
 from footnote.settings import Settings
 from indexer.admission import Defaults
@@ -238,6 +239,17 @@ def test_a_serving_process_loads_neither_torch_nor_anything_that_reports_its_use
         [sys.executable, "-c", _SERVE_ONCE, str(home)], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_service_that_starts_before_anything_is_published_loads_no_model_until_there_is(
+    home: Path, models: Path, exported: Export
+) -> None:
+    services = build_services(Settings(home=home))
+    publish(home, models, [fields("cats", "Cats sleep all day.")])
+    _, hits = services.answerer.search("tales", "When do cats rest?", 1)
+    assert hits[0].chunk.text == "Cats sleep all day."
+    embedder = build_embedder(Settings(home=home), services.library)
+    assert export_id_of(embedder) in exports_named(home)
 
 
 def test_questions_from_many_threads_each_get_their_own_hits(

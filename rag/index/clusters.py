@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -34,11 +35,18 @@ def clusters(documents: Mapping[str, Document], lineage: Lineage) -> list[dict[s
     A ruling is about a text as it stood: after a change ``ruled_first`` is over, and what it had
     before the change stays first (``ruled_first_before_change``)."""
     found = []
+    origins, links = defaultdict(list), defaultdict(list)
+    for origin in lineage.origins:
+        origins[origin.document_id].append(origin)
+    for link in lineage.links:
+        if link.containment >= LINKED:
+            links[link.one].append(link)
     once_ruled = {name for (name, _), arrival in lineage.arrivals.items() if arrival < _FIRST_COME}
     for names in clusters_of(lineage.links):
         held = {name: lineage.arrivals[name, documents[name].version] for name in names}
         members = sorted(names, key=lambda name: (held[name], name))
-        moved = [o for o in lineage.origins if o.document_id in held]
+        moved = [origin for name in members for origin in origins[name]]
+        sent, got = Counter(o.document_id for o in moved), Counter(o.origin_id for o in moved)
         found.append(
             {
                 "first": members[0],
@@ -50,15 +58,15 @@ def clusters(documents: Mapping[str, Document], lineage: Lineage) -> list[dict[s
                         "ruled_first": held[name] < _FIRST_COME,
                         "ruled_first_before_change": name in once_ruled
                         and held[name] >= _FIRST_COME,
-                        "sentences_of_others": sum(o.document_id == name for o in moved),
-                        "sentences_in_others": sum(o.origin_id == name for o in moved),
+                        "sentences_of_others": sent[name],
+                        "sentences_in_others": got[name],
                     }
                     for name in members
                 ],
                 "pairs": [
                     {"one": link.one, "other": link.other, "containment": link.containment}
-                    for link in lineage.links
-                    if link.one in held and link.containment >= LINKED
+                    for name in sorted(members)
+                    for link in links[name]
                 ],
             }
         )

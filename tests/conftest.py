@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -22,6 +23,9 @@ from rewards.chain import EvmChain
 from tests.browsing import browsing, chromium
 from tests.money import InstantChain, Pool, deployed
 from tests.postgres import Postgres, server_program
+
+if TYPE_CHECKING:
+    from tests.stage import Stage
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -129,6 +133,19 @@ def instant_pool(stack: Stack) -> Pool:
     past = int(time.time()) - 10_000  # a block for each transaction: its clock runs ahead
     url = start_chain(stack, "--timestamp", str(past))
     return deployed(url, InstantChain(url, confirmations=0))
+
+
+@pytest.fixture(scope="session")
+def stage(
+    tmp_path_factory: pytest.TempPathFactory,
+    embedder: SentenceTransformerEmbedder,
+    instant_pool: Pool,
+) -> Iterator[Stage]:
+    """Everything that the page shows."""
+    from tests.stage import staged  # it uses what is here
+
+    with staged(tmp_path_factory.mktemp("stage"), embedder, instant_pool) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

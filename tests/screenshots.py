@@ -28,7 +28,7 @@ def views(stage: Stage) -> dict[str, str]:
     """Addresses by the name of the picture."""
     return {
         "ask": f"/?datanet={DATANET}",
-        "evidence": f"/evidence/{stage.answer['id']}/cit_1",
+        "evidence": stage.evidence,
         "datanets": "/datanets",
         "datanet": f"/datanets/{DATANET}",
         "document": f"/datanets/{DATANET}/documents/{COPY}",

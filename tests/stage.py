@@ -59,6 +59,11 @@ class Stage:
     waiting: dict[str, Any]
 
     @property
+    def evidence(self) -> str:
+        """The address of its first citation."""
+        return f"/evidence/{self.answer['id']}/cit_1"
+
+    @property
     def contributor(self) -> str:
         """Who earned with the first citation."""
         address: str = self.answer["citations"][0]["contributors"][0]["address"]

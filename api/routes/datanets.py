@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from api import schemas
+from api import document_schemas, money_schemas, schemas
 from api.access import Asking
 from api.objects import contributors_object, datanet_object
 from api.responses import json_response
@@ -21,7 +21,7 @@ from rewards.published import MOST_DAYS, activity_object
 router = APIRouter(prefix="/v1/datanets", tags=["datanets"], responses=schemas.PROBLEMS)
 
 
-@router.get("", response_model=schemas.DatanetList)
+@router.get("", response_model=document_schemas.DatanetList)
 def datanets(services: Provided, caller: Asking) -> Response:
     """All published Datanets that are whole; ``/readyz`` names the others."""
     found = []
@@ -31,7 +31,7 @@ def datanets(services: Provided, caller: Asking) -> Response:
     return json_response({"object": "list", "data": found})
 
 
-@router.get("/{datanet}", response_model=schemas.Datanet)
+@router.get("/{datanet}", response_model=document_schemas.Datanet)
 def datanet(datanet: str, services: Provided, caller: Asking) -> Response:
     """One Datanet: its snapshot, its policy, and where its answers are paid."""
     caller.check(datanet)
@@ -62,7 +62,7 @@ def datanet(datanet: str, services: Provided, caller: Asking) -> Response:
     return json_response(body)
 
 
-@router.get("/{datanet}/activity", response_model=schemas.Activity)
+@router.get("/{datanet}/activity", response_model=money_schemas.Activity)
 def activity(
     datanet: str,
     services: Provided,
@@ -74,7 +74,7 @@ def activity(
     return json_response(activity_object(services.journal, datanet, days, time.time()))
 
 
-@router.get("/{datanet}/contributors", response_model=schemas.DatanetContributors)
+@router.get("/{datanet}/contributors", response_model=document_schemas.DatanetContributors)
 def contributors(
     datanet: str,
     services: Provided,

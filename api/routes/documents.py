@@ -12,7 +12,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 
-from api import jobs, schemas
+from api import document_schemas, jobs, schemas
 from api.access import Asking, Caller, Ingesting
 from api.idempotency import retry_of
 from api.multipart import Form
@@ -37,9 +37,9 @@ MAX_JOBS_SHOWN = 100
 @router.post(
     "/{datanet}/documents",
     status_code=202,
-    response_model=schemas.Job,
-    responses=schemas.UPLOAD_PROBLEMS,
-    openapi_extra={"requestBody": schemas.UPLOAD_BODY},
+    response_model=document_schemas.Job,
+    responses=document_schemas.UPLOAD_PROBLEMS,
+    openapi_extra={"requestBody": document_schemas.UPLOAD_BODY},
 )
 async def send(
     datanet: str,
@@ -69,7 +69,7 @@ async def send(
     return accepted(datanet, job)
 
 
-@router.get("/{datanet}/documents", response_model=schemas.DocumentList)
+@router.get("/{datanet}/documents", response_model=document_schemas.DocumentList)
 def documents(
     datanet: str,
     services: Provided,
@@ -87,13 +87,13 @@ def documents(
     return json_response(found)
 
 
-@router.get("/{datanet}/documents/{document_id:path}", response_model=schemas.Document)
+@router.get("/{datanet}/documents/{document_id:path}", response_model=document_schemas.Document)
 def document(datanet: str, document_id: str, services: Provided, caller: Asking) -> Response:
     """One document as it stands now, with its whole text."""
     return json_response(document_object(services, caller.check(datanet), document_id))
 
 
-@router.get("/{datanet}/jobs", response_model=schemas.JobList)
+@router.get("/{datanet}/jobs", response_model=document_schemas.JobList)
 def job_list(
     datanet: str,
     services: Provided,
@@ -108,7 +108,7 @@ def job_list(
     return json_response({"object": "list", "data": found})
 
 
-@router.get("/{datanet}/jobs/{job_id}", response_model=schemas.Job)
+@router.get("/{datanet}/jobs/{job_id}", response_model=document_schemas.Job)
 def job(datanet: str, job_id: str, services: Provided, caller: Ingesting) -> Response:
     """How far a job is, what it counted, and every refusal with its reason."""
     _check(caller, datanet)
@@ -118,8 +118,8 @@ def job(datanet: str, job_id: str, services: Provided, caller: Ingesting) -> Res
 @router.post(
     "/{datanet}/jobs/{job_id}/retry",
     status_code=202,
-    response_model=schemas.Job,
-    responses=schemas.UPLOAD_PROBLEMS,
+    response_model=document_schemas.Job,
+    responses=document_schemas.UPLOAD_PROBLEMS,
 )
 def retry(datanet: str, job_id: str, services: Provided, caller: Ingesting) -> Response:
     """Start a failed or interrupted job again with what was sent. Takes no body."""

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from api import jobs, schemas
+from api import document_schemas, jobs, schemas
 from api.access import Ingesting
 from api.responses import json_response
 from api.routes.documents import accepted
@@ -19,7 +19,7 @@ from rag.index.clusters import clusters
 router = APIRouter(prefix="/v1/datanets", tags=["documents"], responses=schemas.PROBLEMS)
 
 
-@router.get("/{datanet}/review", response_model=schemas.Review)
+@router.get("/{datanet}/review", response_model=document_schemas.Review)
 def review(
     datanet: str,
     services: Provided,
@@ -45,10 +45,12 @@ def review(
 @router.post(
     "/{datanet}/rulings",
     status_code=202,
-    response_model=schemas.Job,
-    responses=schemas.UPLOAD_PROBLEMS,
+    response_model=document_schemas.Job,
+    responses=document_schemas.UPLOAD_PROBLEMS,
 )
-def rule(datanet: str, ruling: schemas.Ruling, services: Provided, caller: Ingesting) -> Response:
+def rule(
+    datanet: str, ruling: document_schemas.Ruling, services: Provided, caller: Ingesting
+) -> Response:
     """Rule on near-duplicates; a job publishes it, for answers from then on."""
     snapshot = services.library.snapshot(caller.check(datanet))
     said = ruling.model_dump()

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from fastapi.responses import Response, StreamingResponse
 
-from api import schemas
+from api import money_schemas, schemas
 from api.access import Anybody
 from api.responses import json_response
 from api.services import Provided
@@ -44,19 +44,19 @@ def _hash(text: str, what: str) -> bytes:
     return digest
 
 
-@router.get("/receipts/{receipt_id}", response_model=schemas.Receipt)
+@router.get("/receipts/{receipt_id}", response_model=money_schemas.Receipt)
 def receipt(receipt_id: str, services: Provided, _: Anybody) -> Response:
     """A receipt with all that is needed to check it; ``footnote verify`` reads it from a file."""
     return json_response(receipt_object(services.journal, _hash(receipt_id, "receipt")))
 
 
-@router.get("/batches/{batch_id}", response_model=schemas.Batch)
+@router.get("/batches/{batch_id}", response_model=money_schemas.Batch)
 def batch(batch_id: str, services: Provided, _: Anybody) -> Response:
     """A batch with every receipt's message, signature and lines."""
     return json_response(batch_object(services.journal, _hash(batch_id, "batch")))
 
 
-@router.get("/contributors/{address}", response_model=schemas.Contributor)
+@router.get("/contributors/{address}", response_model=money_schemas.Contributor)
 def contributor(
     address: str,
     services: Provided,

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from api import schemas
+from api import money_schemas, schemas
 from api.access import Administering
 from api.responses import json_response
 from api.services import Provided
@@ -18,7 +18,7 @@ from rewards.status import status
 router = APIRouter(prefix="/v1", tags=["rewards"], responses=schemas.PROBLEMS)
 
 
-@router.get("/status", response_model=schemas.OperatorStatus)
+@router.get("/status", response_model=money_schemas.OperatorStatus)
 def operator_status(
     services: Provided,
     _: Administering,

@@ -20,7 +20,7 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from api import schemas
+from api import document_schemas, money_schemas, schemas
 from api.app import build_app, build_services
 from api.services import Services
 from cli.stack import free_port
@@ -481,9 +481,9 @@ def test_an_address_that_is_none_is_404_whatever_is_posted(service: Service) -> 
 
 
 def test_datanets_are_listed_and_shown(service: Service) -> None:
-    listed = valid(schemas.DatanetList, service.http.get("/v1/datanets"))
+    listed = valid(document_schemas.DatanetList, service.http.get("/v1/datanets"))
     (one,) = listed["data"]
-    shown = valid(schemas.Datanet, service.http.get("/v1/datanets/nature"))
+    shown = valid(document_schemas.Datanet, service.http.get("/v1/datanets/nature"))
     assert {key: shown[key] for key in one} == one
     assert (one["id"], one["documents"], one["paid"]) == ("nature", 3, False)
     assert shown["registration"] is None
@@ -576,7 +576,7 @@ def test_a_contributors_sums_follow_their_answers_to_the_settled_end(
 
     def earned(address: str) -> dict[str, Any]:
         path = f"/v1/contributors/{address}"
-        return valid(schemas.Contributor, paying.http.get(path))
+        return valid(money_schemas.Contributor, paying.http.get(path))
 
     for address, amount in owed.items():
         body = earned(address)
@@ -593,13 +593,17 @@ def test_a_contributors_sums_follow_their_answers_to_the_settled_end(
         assert earned(address.lower()) == body
     again = paying.http.get(f"/v1/answers/{bodies[0]['id']}").json()
     assert {c["reward"]["status"] for c in again["citations"]} == {"settled"}
-    receipt = valid(schemas.Receipt, paying.http.get(f"/v1/receipts/{bodies[0]['receipt']['id']}"))
+    receipt = valid(
+        money_schemas.Receipt, paying.http.get(f"/v1/receipts/{bodies[0]['receipt']['id']}")
+    )
     assert receipt["batch"]["status"] == "final"
-    shown = valid(schemas.Batch, paying.http.get(f"/v1/batches/{receipt['batch']['batch_id']}"))
+    shown = valid(
+        money_schemas.Batch, paying.http.get(f"/v1/batches/{receipt['batch']['batch_id']}")
+    )
     assert {p["address"]: int(p["amount"]) for p in shown["payouts"]} == owed
     assert all(check.passed for check in verify_batch(shown, at.pool.chain))
     assert QUESTION not in json.dumps([receipt, shown])
-    datanet = valid(schemas.Datanet, paying.http.get("/v1/datanets/nature"))
+    datanet = valid(document_schemas.Datanet, paying.http.get("/v1/datanets/nature"))
     assert datanet["paid"] is True
     assert datanet["registration"]["chain_id"] == 31337
 
@@ -608,19 +612,19 @@ def test_pages_of_spans_hold_each_once_and_keep_the_sums_whole(paying: Service) 
     for _ in range(3):
         paying.ask()
     path = f"/v1/contributors/{ALICE}"
-    whole = valid(schemas.Contributor, paying.http.get(path))
+    whole = valid(money_schemas.Contributor, paying.http.get(path))
     count = len(whole["spans"])
     assert (whole["next"], count >= 3) == (None, True)
     spans: list[dict[str, Any]] = []
     cursor, pages = None, 0
     while pages == 0 or cursor is not None:
         query = {"limit": 2} if cursor is None else {"limit": 2, "cursor": cursor}
-        page = valid(schemas.Contributor, paying.http.get(path, params=query))
+        page = valid(money_schemas.Contributor, paying.http.get(path, params=query))
         assert {**page, "spans": [], "next": None} == {**whole, "spans": []}
         spans, cursor, pages = spans + page["spans"], page["next"], pages + 1
         if pages == 1:
             paying.ask()
-            whole = valid(schemas.Contributor, paying.http.get(path))
+            whole = valid(money_schemas.Contributor, paying.http.get(path))
     assert len(spans) == count < len(whole["spans"])
     assert spans == whole["spans"][-count:]
 
@@ -632,7 +636,7 @@ def test_a_cursor_that_leads_nowhere_is_422(paying: Service, cursor: str) -> Non
 
 
 def test_an_address_that_nobody_cited_earned_nothing(paying: Service) -> None:
-    body = valid(schemas.Contributor, paying.http.get("/v1/contributors/0x" + "ab" * 20))
+    body = valid(money_schemas.Contributor, paying.http.get("/v1/contributors/0x" + "ab" * 20))
     assert (body["pending"], body["settled"], body["spans"]) == ("0", "0", [])
 
 
@@ -640,7 +644,7 @@ def test_a_statement_is_downloaded_with_its_proofs(paying: Service, at: Place) -
     paying.ask()
     at.settle()
     path = f"/v1/contributors/{ALICE}"
-    earned = valid(schemas.Contributor, paying.http.get(path, params={"limit": 1_000}))
+    earned = valid(money_schemas.Contributor, paying.http.get(path, params={"limit": 1_000}))
     (ledger,) = earned["ledgers"]
     assert (ledger["chain_id"], ledger["claimable"]) == (31337, earned["claimable"])
     assert sum(int(one["owed"]) for one in earned["days"]) == int(earned["settled"])
@@ -661,19 +665,19 @@ def test_a_statement_is_downloaded_with_its_proofs(paying: Service, at: Place) -
 
 def test_activity_and_contributors_follow_the_receipts(paying: Service, at: Place) -> None:
     path = "/v1/datanets/nature"
-    before = valid(schemas.Activity, paying.http.get(f"{path}/activity"))
+    before = valid(money_schemas.Activity, paying.http.get(f"{path}/activity"))
     paying.ask()
-    after = valid(schemas.Activity, paying.http.get(f"{path}/activity"))
+    after = valid(money_schemas.Activity, paying.http.get(f"{path}/activity"))
     today = time.strftime("%Y-%m-%d", time.gmtime())
     assert after["days"][-1]["date"] == today
     assert after["days"][-1]["answers"] == before["days"][-1]["answers"] + 1
     assert int(after["money"]["pending"]) == int(before["money"]["pending"]) + 5 * 10**15 // 2
     assert after["money"]["funds"] is None, "no worker has looked"
     at.journal.note_funds(at.ledger_id, "nature", 10**20, 1_800_000_000)
-    seen = valid(schemas.Activity, paying.http.get(f"{path}/activity", params={"days": 1}))
+    seen = valid(money_schemas.Activity, paying.http.get(f"{path}/activity", params={"days": 1}))
     assert (seen["money"]["funds"], seen["money"]["funds_seen_at"]) == (str(10**20), 1_800_000_000)
     assert seen["money"]["answers_left"] > 10_000
-    found = valid(schemas.DatanetContributors, paying.http.get(f"{path}/contributors"))
+    found = valid(document_schemas.DatanetContributors, paying.http.get(f"{path}/contributors"))
     assert [(one["name"], one["documents"]) for one in found["data"]] == [("Alice", 2), ("Bob", 2)]
     owed = {format_address(a): n for a, n in at.journal.owed_in(at.ledger_id).items()}
     assert {one["address"]: int(one["earned"]) for one in found["data"]} == owed
@@ -688,7 +692,7 @@ def test_an_operator_sees_the_queue_the_batches_and_the_audit(paying: Service, a
     at.settle()
     paying.ask()
     at.journal.note_audit(None, Audit(differences=["one"]).as_json(), 1_800_000_000)
-    shown = valid(schemas.OperatorStatus, paying.http.get("/v1/status"))
+    shown = valid(money_schemas.OperatorStatus, paying.http.get("/v1/status"))
     (place_,) = shown["datanets"]
     assert (place_["receipts"]["waiting"], place_["final_batches"]) == (1, len(shown["batches"]))
     newest = shown["batches"][0]

@@ -25,7 +25,7 @@ from docx import Document as new_docx
 from filelock import FileLock
 from reportlab.pdfgen.canvas import Canvas
 
-from api import jobs, schemas
+from api import document_schemas, jobs
 from api.app import build_app, build_services
 from api.routes import documents as route
 from cli.stack import Stack, clean_environment, free_port
@@ -62,7 +62,7 @@ class Site:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             body: dict[str, Any] = self.http.get(accepted.headers["location"]).json()
-            schemas.Job.model_validate(body)
+            document_schemas.Job.model_validate(body)
             if body["state"] in ("done", "failed"):
                 return body
             time.sleep(0.1)
@@ -157,11 +157,11 @@ def test_every_format_is_read_and_each_document_keeps_its_name(site: Site) -> No
     assert job["refused"] == []
     assert job["counts"]["added"] == 7
     listed = site.http.get("/v1/datanets/birds/documents").json()
-    schemas.DocumentList.model_validate(listed)
+    document_schemas.DocumentList.model_validate(listed)
     names = ["a.md", "b.txt", "c.rst", "d.html", "e.pdf", "f.docx", "line"]
     assert [one["id"] for one in listed["data"]] == names
     found = site.http.get("/v1/datanets/birds/documents/e.pdf").json()
-    schemas.Document.model_validate(found)
+    document_schemas.Document.model_validate(found)
     assert found["text"] == "A puffin nests in burrows."
     assert shares_of(found) == [(ALICE, 10_000)]
 
@@ -602,13 +602,13 @@ def test_near_duplicates_are_flagged_reviewed_and_ruled_upon(site: Site) -> None
     for one in body:
         site.ended(site.http.post(f"{path}/documents", json=one | {"license": "CC0-1.0"}))
     flagged = site.http.get(f"{path}/documents", params={"flagged": True}).json()
-    schemas.DocumentList.model_validate(flagged)
+    document_schemas.DocumentList.model_validate(flagged)
     assert [one["id"] for one in flagged["data"]] == ["vell", "vell-again"]
     assert flagged["data"][1]["flags"] == {
         "near_duplicates": 1, "sentences_of_others": 3, "marks": {},
     }  # fmt: skip
     shown = site.http.get(f"{path}/review").json()
-    schemas.Review.model_validate(shown)
+    document_schemas.Review.model_validate(shown)
     (cluster,) = shown["clusters"]
     assert (cluster["first"], shown["unrelated"], shown["total"]) == ("vell", [], 1)
     ruling = {"first": ["vell-again"]}

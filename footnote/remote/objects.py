@@ -261,6 +261,7 @@ class Datanet(DatanetSummary):
     vectors: str
     content_root: str
     policy: dict[str, Any]
+    registry_version: int | None
     registration: Registration | None
 
 
@@ -270,6 +271,14 @@ class DocumentContributor(Told):
     share_bps: int
 
 
+class DocumentFlags(Told):
+    """What the Datanet's owner may want to look at; ``marks`` are passages by kind."""
+
+    near_duplicates: int
+    sentences_of_others: int
+    marks: dict[str, int]
+
+
 class ListedDocument(Told):
     id: str
     object: str
@@ -277,6 +286,7 @@ class ListedDocument(Told):
     title: str
     url: str | None
     license: str
+    flags: DocumentFlags
 
 
 class DocumentList(Told):
@@ -290,6 +300,7 @@ class Document(ListedDocument):
     """A document as it stands now, with its whole text."""
 
     contributors: tuple[DocumentContributor, ...]
+    versions: tuple[str, ...]
     text: str
 
 

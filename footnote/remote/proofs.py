@@ -114,6 +114,25 @@ class EarnedSpan(Told):
     status: str
 
 
+class EarnedFrom(Told):
+    """What a pool owes, and what was withdrawn from it by the final block seen last."""
+
+    ledger_id: str
+    chain_id: int
+    pool: str
+    pending: Amount
+    settled: Amount
+    withdrawn: Amount
+    claimable: Amount
+
+
+class EarnedDay(Told):
+    """A UTC day."""
+
+    date: str
+    owed: Amount
+
+
 class Contributor(Told):
     """What an address earned in all, and one page of the spans behind it, newest first."""
 
@@ -123,5 +142,7 @@ class Contributor(Told):
     settled: Amount
     claimable: Amount
     datanets: tuple[EarnedIn, ...]
+    ledgers: tuple[EarnedFrom, ...]
+    days: tuple[EarnedDay, ...]
     spans: tuple[EarnedSpan, ...]
     next: str | None

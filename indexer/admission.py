@@ -16,8 +16,9 @@ from indexer.readers.submission import Submission
 from rag.text.marks import instructions, instructs
 
 MAX_ID_LENGTH = 512
-_NOT_PRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
-"""Control characters, line breaks, and lone surrogates, which UTF-8 cannot say."""
+_NOT_PRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, line breaks, what turns the direction of the writing around it, and lone
+surrogates, which UTF-8 cannot say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,8 @@ def admit(submission: Submission, defaults: Defaults, max_bytes: int) -> Documen
     text = submission.text
     _check_text(text, max_bytes)
     document_id = submission.document_id
-    if not document_id.strip() or not _is_line(document_id, MAX_ID_LENGTH):
+    unusable = not document_id.strip() or document_id in (".", "..")  # no address leads to these
+    if unusable or not _is_line(document_id, MAX_ID_LENGTH):
         raise _refusal(f"an id must be 1 to {MAX_ID_LENGTH} printable characters")
     license_ = _text_field(fields, "license") or defaults.license
     if not license_:

@@ -88,6 +88,7 @@ def test_a_document_keeps_what_it_was_given() -> None:
          "a share that is not a positive whole number of basis points"),
         (many(41), "more than 40 contributors"),
         ([{"address": ALICE, "name": "a\nb"}], "its name is not one line of text"),
+        ([{"address": ALICE, "name": "Eve \u202e"}], "its name is not one line of text"),
     ],
 )  # fmt: skip
 def test_contributors_that_cannot_be_paid_are_refused(contributors: object, expected: str) -> None:
@@ -109,11 +110,13 @@ def test_forty_contributors_are_admitted() -> None:
         ({"license": "  "}, "no licence"),
         ({"license": 4}, "its license is not one line of text"),
         ({"title": "a\nb"}, "its title is not one line of text"),
+        ({"title": "a\u2066b"}, "its title is not one line of text"),
         ({"title": "a\ud800"}, "its title is not one line of text"),
         ({"title": ["a"]}, "its title is not one line of text"),
         ({"url": "javascript:alert(1)"}, "its url is not an http or https address"),
         ({"url": "https://a b"}, "its url is not an http or https address"),
         ({"id": " "}, f"an id must be 1 to {MAX_ID_LENGTH} printable characters"),
+        ({"id": ".."}, f"an id must be 1 to {MAX_ID_LENGTH} printable characters"),
         ({"id": "a\nb"}, f"an id must be 1 to {MAX_ID_LENGTH} printable characters"),
         ({"id": "a\udce9"}, f"an id must be 1 to {MAX_ID_LENGTH} printable characters"),
         ({"id": "x" * 513}, f"an id must be 1 to {MAX_ID_LENGTH} printable characters"),

@@ -16,6 +16,7 @@ from api.access import Door, is_loopback
 from api.agents import PATH, Agents
 from api.bodies import StrictJsonBodies
 from api.described import describe
+from api.headers import Unframed
 from api.idempotency import InFlight
 from api.limits import Limits
 from api.observed import Observed
@@ -193,6 +194,7 @@ def build_app(services: Services, host: str = "127.0.0.1") -> FastAPI:
     app.state.door = door
     problems.install(app)
     app.add_middleware(StrictJsonBodies)
+    app.add_middleware(Unframed)
     app.add_middleware(Observed, telemetry=services.telemetry, every=services.settings.log_requests)
     for module in ROUTES:
         app.include_router(module.router)

@@ -24,24 +24,25 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-cache",
 }
 
 
-@router.get("/")
-@router.get("/answers/{answer_id}")
-@router.get("/evidence/{answer_id}/{citation_id}")
-@router.get("/datanets")
-@router.get("/datanets/{path:path}")
-@router.get("/contributors")
-@router.get("/contributors/{address}")
-@router.get("/operator")
+@router.api_route("/", methods=["GET", "HEAD"])
+@router.api_route("/answers/{answer_id}", methods=["GET", "HEAD"])
+@router.api_route("/evidence/{answer_id}/{citation_id}", methods=["GET", "HEAD"])
+@router.api_route("/datanets", methods=["GET", "HEAD"])
+@router.api_route("/datanets/{path:path}", methods=["GET", "HEAD"])
+@router.api_route("/contributors", methods=["GET", "HEAD"])
+@router.api_route("/contributors/{address}", methods=["GET", "HEAD"])
+@router.api_route("/operator", methods=["GET", "HEAD"])
 async def page(request: Request) -> Response:
     """The page itself; which view it shows, its address says."""
     return _sent(request, "index.html")
 
 
-@router.get("/static/{path:path}")
+@router.api_route("/static/{path:path}", methods=["GET", "HEAD"])
 async def static(path: str, request: Request) -> Response:
     """A part of the page."""
     return _sent(request, path)

@@ -137,7 +137,7 @@ class Document(ListedDocument):
     """A document with its text."""
 
     contributors: list[DocumentContributor]
-    versions: list[str] = Field(description="All it ever had, the newest first.")
+    versions: list[str] = Field(description="All it ever had, that of now first.")
     text: str
 
 

@@ -59,6 +59,9 @@ def rule(
     pairs = [*ruling.unrelated, *ruling.related]
     if any(one == other for one, other in pairs):
         raise Invalid("a document is always itself", "name two documents")
+    apart, together = ({frozenset(one) for one in said[name]} for name in ("unrelated", "related"))
+    if apart & together:
+        raise Invalid("two documents are ruled both ways", "say one of the two")
     for name in {*ruling.first, *(name for pair in pairs for name in pair)}:
         snapshot.catalogue.document(name)  # refuses what is not there
     jobs.check_room(services.settings.home, datanet)

@@ -2,8 +2,8 @@
 // but for asking, a view is loaded when it is shown first.
 
 import { key } from "./lib/api.js";
-import { element, fill } from "./lib/dom.js";
-import { ask } from "./views/ask.js";
+import { element, fill, problemCard } from "./lib/dom.js";
+import { ask, forgetAnswers } from "./views/ask.js";
 
 const later = (name, view) => async (...given) => (await import(`./views/${name}.js`))[view](...given);
 const VIEWS = [
@@ -21,11 +21,15 @@ const VIEWS = [
 const main = document.getElementById("main");
 let end = null;
 let shown = 0;
+let at = "";
 
 async function show() {
   end?.();
   end = null;
   const mine = (shown += 1);
+  at = location.pathname + location.search;
+  const place = element("div", {}); // its own: what a view still fetches when it was left shows nowhere
+  fill(main, place);
   for (const link of document.querySelectorAll("nav a")) {
     const section = link.getAttribute("href");
     const here = section === "/" ? location.pathname === "/" : location.pathname.startsWith(section);
@@ -36,12 +40,16 @@ async function show() {
     const found = pattern.exec(location.pathname);
     if (!found) continue;
     document.title = title === "Ask" ? "Footnote" : `${title} · Footnote`;
-    const ended = await view(main, ...found.slice(1).map(decodeURIComponent));
-    if (mine === shown) end = ended;
-    else ended?.();
+    try {
+      const ended = await view(place, ...found.slice(1).map(decodeURIComponent));
+      if (mine === shown) end = ended;
+      else ended?.();
+    } catch (error) {
+      fill(place, problemCard(error instanceof URIError ? new Error("That address cannot be read.") : error));
+    }
     return;
   }
-  fill(main, element("h1", {}, "Nothing is here"), element("p", {}, element("a", { href: "/" }, "Go back to the start.")));
+  fill(place, element("h1", {}, "Nothing is here"), element("p", {}, element("a", { href: "/" }, "Go back to the start.")));
 }
 
 document.body.append(element("p", { id: "spoken", class: "spoken", role: "status" }));
@@ -57,7 +65,7 @@ document.addEventListener("click", (event) => {
     if (!document.querySelector("mark")) scrollTo(0, 0);
   });
 });
-addEventListener("popstate", show);
+addEventListener("popstate", () => at !== location.pathname + location.search && show()); // not for #main
 
 const dialog = document.getElementById("key-dialog");
 const input = document.getElementById("key-input");
@@ -68,6 +76,7 @@ document.getElementById("key").addEventListener("click", () => {
 dialog.addEventListener("close", () => {
   if (dialog.returnValue === "save") key.set(input.value.trim());
   if (dialog.returnValue === "forget") key.set("");
+  if (dialog.returnValue) forgetAnswers();
   input.value = "";
   if (dialog.returnValue) show();
 });

@@ -178,26 +178,29 @@ class Catalogue:
         return lineage.read_flags(self._database.rows, document_ids)
 
     def versions(self, document_id: str) -> list[bytes]:
-        """The versions that the document ever had, as far as is known, the newest first."""
+        """The versions that the document ever had, as far as is known: the one of now, then the
+        others by their arrival, the newest first."""
+        now = self.document(document_id).version
         if not self.has_lineage:
-            return [self.document(document_id).version]
-        return [
-            _bytes(row[0])
-            for row in self._database.rows(
-                "SELECT version FROM arrivals WHERE document_id = ? ORDER BY number DESC",
-                document_id,
-            )
-        ]
+            return [now]
+        rows = self._database.rows(
+            "SELECT version FROM arrivals WHERE document_id = ? ORDER BY number DESC", document_id
+        )
+        return [now, *(_bytes(version) for (version,) in rows if version != now)]
 
     def contributors(self) -> dict[Address, tuple[str | None, int]]:
-        """Every contributor's name, if one is known, and the number of documents."""
-        return {
-            Address(_bytes(address)): (None if name is None else str(name), _int(documents))
-            for address, name, documents in self._database.rows(
-                "SELECT address, max(name), count(DISTINCT document_id) FROM contributors "
-                "GROUP BY address"
-            )
-        }
+        """Every contributor's name, if one is known, and the number of documents. Of several names
+        it is the one of the largest shares: whoever names another for a basis point names nobody.
+        """
+        found: dict[Address, tuple[str | None, int]] = {}
+        for address, name, documents in self._database.rows(
+            "SELECT address, name, count(DISTINCT document_id) FROM contributors "
+            "GROUP BY address, name ORDER BY sum(share_bps), name DESC"
+        ):
+            account = Address(_bytes(address))
+            before, count = found.get(account, (None, 0))
+            found[account] = (before if name is None else str(name), count + _int(documents))
+        return found
 
     def document(self, document_id: str) -> Document:
         """The document of that id; NotFound where there is none."""

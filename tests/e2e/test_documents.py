@@ -630,6 +630,7 @@ def test_near_duplicates_are_flagged_reviewed_and_ruled_upon(site: Site) -> None
         ({"first": ["nobody"]}, 404),
         ({"unrelated": [["birds/gull.md", "birds/gull.md"]]}, 422),
         ({"unrelated": [["one"]]}, 422),
+        ({"unrelated": [["a", "b"]], "related": [["b", "a"]]}, 422),
         ({"last": ["x"]}, 422),
     ],
 )

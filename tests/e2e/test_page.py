@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from api.app import build_app, build_services
 from api.keys import Wish, new_key
@@ -103,9 +103,41 @@ def test_claims_appear_while_the_model_writes_on_and_stopping_ends_it(
     ask(page, QUESTION)
     expect(page.locator(".claim").nth(1)).to_be_visible()
     page.get_by_role("button", name="Stop").click()
-    expect(page.locator(".progress")).to_have_text("Stopped. Nothing is owed.")
+    expect(page.locator(".progress")).to_have_text(
+        "Stopped. Only an answer that was whole by then is owed."
+    )
     assert model.left.wait(5)
     model.pause_seconds = 0.0
+
+
+def test_a_line_that_breaks_gives_the_same_answer_and_owes_it_once(
+    page: Page, model: ScriptedModel, service: Service
+) -> None:
+    model.replies = [DANCE]
+    before = len(answers_of(service))
+    page.route("**/v1/answers", cut, times=1)
+    ask(page, QUESTION)
+    expect(page.locator("article .citations")).to_be_visible(timeout=15_000)
+    assert len(answers_of(service)) == before + 1
+
+
+def cut(route: Route) -> None:
+    """The answer is made, but its line breaks before the end."""
+    response = route.fetch()
+    route.fulfill(response=response, body=response.text()[:400])
+
+
+def answers_of(service: Service) -> list[int]:
+    days = service.http.get("/v1/datanets/nature/activity").json()["days"]
+    return [1] * sum(day["answers"] for day in days)
+
+
+def test_a_second_press_so_soon_stops_nothing(page: Page, model: ScriptedModel) -> None:
+    model.replies = [DANCE]
+    page.goto("/")
+    page.get_by_label("Question").fill(QUESTION)
+    page.get_by_role("button", name="Ask").dblclick()
+    expect(page.locator("article .citations")).to_be_visible()
 
 
 def test_a_service_that_wants_a_key_gets_it_from_the_page(
@@ -147,3 +179,12 @@ def test_the_page_is_small_and_strict(service: Service) -> None:
     assert again.status_code == 304
     for path in ("/static/../app.py", "/static/%2e%2e/app.py", "/static//etc/passwd", "/static/"):
         assert service.http.get(path).status_code == 404
+
+
+def test_nothing_of_the_api_may_run_or_be_framed(service: Service) -> None:
+    text = service.http.get("/v1/datanets/nature/documents/bees").json()["version"]
+    for path in (f"/v1/datanets/nature/texts/{text}", "/v1/datanets", "/v1/nothing", "/healthz"):
+        headers = service.http.get(path).headers
+        assert headers["x-content-type-options"] == "nosniff", path
+        assert "sandbox" in headers["content-security-policy"], path
+    assert "frame-ancestors 'none'" in service.http.get("/docs").headers["content-security-policy"]

@@ -37,7 +37,7 @@ def test_a_settled_receipt_is_checked_step_by_step(page: Page, stage: Stage) -> 
     expect(receipt).to_contain_text("citationsRoot")
     *steps, verdict = steps_of(page)
     assert verdict == HOLDS
-    assert len(steps) == 8 + len(stage.answer["citations"])
+    assert len(steps) == 10 + len(stage.answer["citations"])
     assert all(": holds" in step for step in steps), steps
     assert "whom the service names as a signer" in steps[-2]
 
@@ -93,8 +93,9 @@ def changed(body: Any, path: list[Any]) -> Any:
         ("receipts", ["lines", 1, "share_bps"], "Every amount"),
         ("receipts", ["message", "fee"], "The receipt"),
         ("receipts", ["policy", "price_in"], "Policy"),
-        ("answers", ["text"], "Question and answer"),
-        ("answers", ["citations", 1, "cited_text"], "cit_2"),
+        ("receipts", ["ledger", "pool"], "The Ledger"),
+        ("receipts", ["batch", "first"], "The batch"),
+        ("answers", ["text"], "What is shown"),
         ("texts", [], "cit_1"),
     ],
 )
@@ -117,6 +118,102 @@ def test_a_change_of_anything_fails_before_everybodys_eyes(
         failed = [step for step in steps if ": FAILED" in step]
         assert any(fails in step for step in failed), steps
         expect(page.locator(".steps .verdict")).to_have_attribute("data-passed", "false")
+
+
+SHOWN = [
+    ["text"], ["question"], ["claims", 0, "text"], ["citations", 1, "cited_text"],
+    ["citations", 1, "source", "document_id"], ["citations", 1, "source", "version"],
+    ["citations", 1, "source_span", "end"], ["citations", 1, "reward", "amount"],
+    ["citations", 1, "reward", "weight_ppm"], ["citations", 1, "verdict"],
+    ["citations", 1, "contributors", 0, "address"], ["citations", 1, "contributors", 0, "amount"],
+    ["citations", 1, "contributors", 0, "share_bps"], ["receipt", "seq"],
+]  # fmt: skip
+"""What of an answer a person sees, and a receipt signs."""
+
+
+@pytest.mark.parametrize("path", SHOWN, ids=lambda path: ".".join(map(str, path)))
+def test_what_a_person_sees_is_what_is_checked(
+    browser: Browser, stage: Stage, path: list[Any]
+) -> None:
+    """The service lies from the first, and keeps to it."""
+
+    def told(route: Route) -> None:
+        route.fulfill(json=changed(route.fetch().json(), path))
+
+    with watched(browser, stage.service.url) as page:
+        page.route("**/v1/answers/**", told)
+        page.goto(stage.evidence)
+        *steps, verdict = steps_of(page)
+        assert "does not hold" in verdict, steps
+
+
+def test_a_service_that_lies_first_and_not_later_is_told_so(browser: Browser, stage: Stage) -> None:
+    with watched(browser, stage.service.url) as page:
+        wrong = ["citations", 0, "contributors", 0, "name"]  # which nobody signs
+        page.route(
+            "**/v1/answers/**",
+            lambda route: route.fulfill(json=changed(route.fetch().json(), wrong)),
+            times=1,
+        )
+        page.goto(stage.evidence)
+        first, *_, verdict = steps_of(page)
+        assert "What is shown is what the service says now: FAILED" in first
+        assert "does not hold" in verdict
+
+
+def test_a_registry_that_the_pool_does_not_name_is_not_believed(
+    browser: Browser, stage: Stage
+) -> None:
+    def told(route: Route) -> None:
+        body = route.fetch().json()
+        body["ledger"]["registry"] = body["ledger"]["pool"]
+        route.fulfill(json=body)
+
+    with watched(browser, stage.service.url) as page:
+        stage.wallet(page.context)
+        page.route("**/v1/receipts/**", told)
+        page.goto(stage.evidence)
+        *steps, verdict = steps_of(page)
+        failed = [one for one in steps if ": FAILED" in one]
+        assert any("The Ledger" in one for one in failed), steps
+        assert any("The signature" in one for one in failed), steps
+        assert "does not hold" in verdict
+
+
+TWIN = """
+async ({ receipt, answer, texts, signers }) => {
+  const { check } = await import("/static/lib/receipt.js");
+  const given = { id: receipt.digest, answer, textOf: async (v) => texts[v], signers, chain: null };
+  const failed = [];
+  for await (const step of check(receipt, given)) {
+    if (step.passed === false) failed.push(step.detail);
+  }
+  return failed;
+}
+"""
+ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+"""Of secp256k1 (SEC 2, 2.4.1)."""
+
+
+def test_the_twin_of_a_signature_is_refused(browser: Browser, stage: Stage) -> None:
+    given = to_check(stage)
+    raw = bytes.fromhex(given["receipt"]["signature"][2:])
+    twin = raw[:32] + (ORDER - int.from_bytes(raw[32:64])).to_bytes(32) + bytes([55 - raw[64]])
+    with watched(browser, stage.service.url) as page:
+        page.goto("/")
+        assert page.evaluate(TWIN, given) == []
+        given["receipt"]["signature"] = "0x" + twin.hex()
+        assert "the signature is the twin of the one that was made" in page.evaluate(TWIN, given)
+
+
+def to_check(stage: Stage) -> dict[str, Any]:
+    """What the page's check is given."""
+    http = stage.service.http
+    receipt = http.get(f"/v1/receipts/{stage.answer['receipt']['id']}").json()
+    versions = {one["source"]["version"] for one in stage.answer["citations"]}
+    texts = {v: http.get(f"/v1/datanets/{DATANET}/texts/{v}").text for v in versions}
+    signers = [receipt["signer"]]
+    return {"receipt": receipt, "answer": stage.answer, "texts": texts, "signers": signers}
 
 
 CHECK_EACH = """
@@ -166,17 +263,9 @@ async ({ receipt, answer, texts, signers }) => {
 
 
 def test_no_single_sign_of_a_receipt_can_change_unnoticed(browser: Browser, stage: Stage) -> None:
-    http = stage.service.http
-    receipt = http.get(f"/v1/receipts/{stage.answer['receipt']['id']}").json()
-    versions = {one["source"]["version"] for one in stage.answer["citations"]}
-    texts = {v: http.get(f"/v1/datanets/{DATANET}/texts/{v}").text for v in versions}
     with watched(browser, stage.service.url) as page:
         page.goto("/")
-        given = {
-            "receipt": receipt, "answer": stage.answer, "texts": texts,
-            "signers": [receipt["signer"]],
-        }  # fmt: skip
-        assert page.evaluate(CHECK_EACH, given) == []
+        assert page.evaluate(CHECK_EACH, to_check(stage)) == []
 
 
 # Asking, evidence at hand, and passing on

@@ -126,6 +126,43 @@ def test_documents_are_dropped_upon_the_page(browser: Browser, stage: Stage) -> 
         expect(page.get_by_text("1 file, 1 KiB: crane.md")).to_be_visible()
 
 
+def test_what_an_upload_refused_stays_on_the_datanets_page(browser: Browser, stage: Stage) -> None:
+    with watched(browser, stage.service.url) as page:
+        page.goto("/datanets/mine-desktop")
+        page.get_by_text("Upload documents").click()
+        page.get_by_label("Contributor", exact=True).fill(stage.contributor)
+        files = [("newt.md", b"A newt lives in the pond of Brenn."), ("bad.pdf", b"%PDF-1.7")]
+        page.get_by_label("Drop documents here").set_input_files(
+            [FilePayload(name=file, mimeType="text/plain", buffer=data) for file, data in files]
+        )
+        page.get_by_role("button", name="Upload").click()
+        expect(page.locator(".outcome li")).to_contain_text("bad.pdf", timeout=60_000)
+        expect(page.locator(".facts")).to_contain_text("2 documents")
+        expect(page.locator(".outcome li")).to_contain_text("bad.pdf")
+
+
+def test_a_document_shows_no_version_that_it_never_had(browser: Browser, stage: Stage) -> None:
+    other = stage.service.http.get(f"/v1/datanets/{DATANET}/documents/shares.md").json()["version"]
+    with watched(browser, stage.service.url) as page:
+        for version in (other, "../../../receipts/0x00"):
+            page.goto(f"/datanets/{DATANET}/documents/merkle-proofs.md?version={version}")
+            expect(page.get_by_role("alert")).to_contain_text("never had that version")
+
+
+def test_a_view_that_was_left_shows_nowhere(browser: Browser, stage: Stage) -> None:
+    with watched(browser, stage.service.url) as page:
+        slow: list[Route] = []
+        page.route(f"**/v1/datanets/{DATANET}", lambda route: slow.append(route))
+        page.goto("/datanets")
+        page.get_by_role("link", name=DATANET, exact=True).click()
+        page.get_by_role("link", name="Operator").click()
+        expect(page.locator("h1")).to_contain_text("Operator")
+        slow[0].continue_()
+        page.wait_for_load_state("networkidle")
+        expect(page.locator("h1")).to_contain_text("Operator")
+        expect(page.locator(".facts")).to_have_count(0)
+
+
 def test_an_owner_rules_on_near_duplicates(browser: Browser, stage: Stage) -> None:
     with watched(browser, stage.service.url) as page:
         page.goto(f"/datanets/{DATANET}")

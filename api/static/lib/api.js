@@ -16,14 +16,16 @@ export const key = {
 };
 
 function headers(more = {}) {
+  if (/[^\x21-\x7e]/.test(key.get())) {
+    throw new Problem({ detail: "That is no API key: it holds other signs than keys do.", status: 401, type: "" });
+  }
   return key.get() ? { ...more, Authorization: `Bearer ${key.get()}` } : more;
 }
 
 async function checked(response) {
   if (response.ok) return response;
-  let body = { detail: `The service answered ${response.status}.`, status: response.status, type: "" };
-  if ((response.headers.get("content-type") ?? "").includes("json")) body = await response.json();
-  throw new Problem(body);
+  const plain = { detail: `The service answered ${response.status}.`, status: response.status, type: "" };
+  throw new Problem({ ...plain, ...(await response.json().catch(() => ({}))) });
 }
 
 async function reached(address, options) {
@@ -51,17 +53,19 @@ export async function post(address, body) {
   return (await checked(await reached(address, options))).json();
 }
 
-/** The text at an address, unaltered. */
+/** The text at an address, unaltered: a byte order mark is a character of it. */
 export async function getText(address) {
-  return (await checked(await reached(address, { headers: headers() }))).text();
+  const response = await checked(await reached(address, { headers: headers() }));
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(await response.arrayBuffer());
 }
 
-/** The events of an answer while it is made; leaving early, or `signal`, ends it on the service. */
-export async function* answerEvents(question, signal) {
+/** The events of an answer while it is made; leaving early, or `signal`, ends it on the service. The
+ * same `name` gives the same answer, once, however often it is asked. */
+export async function* answerEvents(question, name, signal) {
   const response = await checked(
     await reached("/v1/answers", {
       method: "POST",
-      headers: headers({ "Content-Type": "application/json" }),
+      headers: headers({ "Content-Type": "application/json", "Idempotency-Key": name }),
       body: JSON.stringify({ ...question, stream: true }),
       signal,
     }),
@@ -70,8 +74,11 @@ export async function* answerEvents(question, signal) {
   let held = "";
   try {
     for (;;) {
-      const { value, done } = await reader.read();
-      if (done) throw new Problem({ detail: "The line broke off. Ask again.", status: 0, type: "" });
+      const { value, done } = await reader.read().catch((error) => {
+        if (error.name === "AbortError") throw error;
+        return { done: true };
+      });
+      if (done) throw new Problem({ detail: "The line broke off.", status: 0, type: "" });
       held += value;
       const blocks = held.split("\n\n");
       held = blocks.pop();

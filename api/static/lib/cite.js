@@ -36,9 +36,9 @@ export function bibtex(answer) {
     const fields = {
       title: `{${tex(one.source.title)}}`,
       author: names.map((name) => `{${tex(name)}}`).join(" and "),
-      url: one.source.url ?? at(`/evidence/${answer.id}/${one.id}`),
+      url: (one.source.url ?? at(`/evidence/${answer.id}/${one.id}`)).replace(/[{}\\%\s]/g, (sign) => (sign === "%" ? sign : encodeURIComponent(sign))),
       note: `${tex(one.source.document_id)}, version ${one.source.version}, characters ${one.spans.join(", ")}; ` +
-        `evidence: ${at(`/evidence/${answer.id}/${one.id}`)}`,
+        `evidence: \\url{${at(`/evidence/${answer.id}/${one.id}`)}}`,
       year,
     };
     const key = `${one.source.document_id.replace(/[^A-Za-z0-9]+/g, "-").replace(/^-|-$/g, "")}-${one.source.version.slice(7, 15)}`;

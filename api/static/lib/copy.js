@@ -1,11 +1,11 @@
 // Text into the clipboard; where the browser has none for this page, into a dialog to copy by hand.
 
-import { element, say } from "./dom.js";
+import { element, tell } from "./dom.js";
 
 export async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
-    say("Copied.");
+    tell("Copied.");
   } catch {
     byHand(text);
   }

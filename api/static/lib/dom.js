@@ -57,3 +57,15 @@ export const waiting = (what) => element("p", { class: "progress", role: "status
 export function say(text) {
   document.getElementById("spoken").textContent = text;
 }
+
+let telling = null;
+
+/** A word to everybody, which goes away by itself. */
+export function tell(text) {
+  say(text);
+  document.querySelector(".toast")?.remove();
+  const toast = element("p", { class: "toast", "aria-hidden": "true" }, text);
+  document.body.append(toast);
+  clearTimeout(telling);
+  telling = setTimeout(() => toast.remove(), 5000);
+}

@@ -4,7 +4,7 @@
 import { hashes, recoverPublicKey } from "../vendor/noble-secp256k1/index.js";
 import {
   ZERO, addressBytes, bytes, canonical, checksummed, encoded, hex, joined, keccak, merkleRoot, proves,
-  sha256, utf8,
+  sha256, utf8, word,
 } from "./bytes.js";
 import { codePoints } from "./show.js";
 
@@ -21,6 +21,21 @@ const LINE = [
   "share_bps", "start", "version_hash", "weight_ppm", "withheld",
 ];
 const PARTS = ["data", "model_host", "stakers", "platform"];
+const TOP = [
+  "adapter", "batch", "digest", "domain", "ledger", "lines", "message", "model", "object", "policy", "proof",
+  "signature", "signer", "verifier",
+];
+const LEDGER = [
+  "chain_id", "created_at", "deployment_block", "deployment_block_hash", "deployment_tx", "genesis_hash", "pool",
+  "registry", "token",
+];
+const BATCH = ["batch_id", "digest", "first", "last", "receipts_root", "status", "tx_hash"];
+const POLICY = [
+  "daily_budget", "daily_limit_per_address", "kind", "max_per_answer", "model_host", "parts_ppm", "platform",
+  "price_in", "price_out", "price_per_answer", "stakers", "version",
+];
+const PARTS_PPM = { data: 500_000, model_host: 200_000, stakers: 200_000, platform: 100_000 };
+const HALF_ORDER = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0n;
 const ALL_BPS = 10_000n;
 const ALL_PPM = 1_000_000;
 
@@ -35,6 +50,7 @@ export async function* check(receipt, { id, answer, textOf, signers, chain }) {
   const steps = [
     ["The receipt is the one that was asked for, and hashes to its id", () => digested(receipt, id)],
     ["Question and answer are the signed ones", () => said(receipt, answer)],
+    ["The answer's citations are those of the receipt", () => told(receipt, answer)],
     ["Policy, verifier and model are the signed ones", () => defined(receipt)],
     ["The lines are the signed ones", () => rooted(receipt)],
     ["Every amount follows from fee, weights and shares", () => owed(receipt)],
@@ -42,7 +58,7 @@ export async function* check(receipt, { id, answer, textOf, signers, chain }) {
       `${line.citation_id} stands in ${line.document_id} at ${line.start} to ${line.end}`,
       () => quoted(line, answer, textOf),
     ]),
-    ["The Ledger is the signed one", () => paidBy(receipt)],
+    ["The Ledger is the signed one", () => paidBy(receipt, chain)],
     ["The signature is that of a signer of this Datanet", () => signed(receipt, signers, chain)],
     ["The batch that pays it holds it", () => settled(receipt, chain)],
   ];
@@ -62,6 +78,11 @@ function need(holds, what) {
   if (!holds) throw new Error(what);
 }
 
+function fields(value, names, what) {
+  need(value !== null && typeof value === "object" && Object.keys(value).sort().join() === [...names].sort().join(),
+    `${what} does not have its fields`);
+}
+
 /** Numbers and hashes as abi.encode takes them. */
 function valued(value, kind, name) {
   if (kind === "bytes32") return bytes(value, 32, name);
@@ -76,15 +97,13 @@ function amount(text, name = "an amount") {
 }
 
 function structHash(message) {
-  need(Object.keys(message).sort().join() === MESSAGE.map(([name]) => name).sort().join(),
-    "the message does not have the fields of a receipt");
+  fields(message, MESSAGE.map(([name]) => name), "the message");
   const type = `AnswerReceipt(${MESSAGE.map(([name, kind]) => `${kind} ${name}`).join(",")})`;
   return keccak(encoded(keccak(utf8(type)), ...MESSAGE.map(([name, kind]) => valued(message[name], kind, name))));
 }
 
 function digestOf({ domain, message }) {
-  need(Object.keys(domain).sort().join() === "chainId,name,verifyingContract,version",
-    "the domain does not have its fields");
+  fields(domain, ["chainId", "name", "verifyingContract", "version"], "the domain");
   const separator = keccak(encoded(
     keccak(utf8(DOMAIN)), keccak(utf8(domain.name)), keccak(utf8(domain.version)),
     valued(domain.chainId, "uint256", "the chain's id"), addressBytes(domain.verifyingContract, "the pool"),
@@ -93,6 +112,8 @@ function digestOf({ domain, message }) {
 }
 
 function digested(receipt, id) {
+  fields(receipt, TOP, "the receipt");
+  need(receipt.object === "receipt", "it is no receipt");
   need(receipt.domain.name === "Footnote" && receipt.domain.version === "1", "the domain is not Footnote's");
   const digest = hex(digestOf(receipt));
   need(digest === receipt.digest && digest === id, `it hashes to ${digest}`);
@@ -106,7 +127,41 @@ function said({ message }, answer) {
   need(salted(answer.question) === message.questionHash, "another question was signed");
   need(salted(answer.text) === message.answerHash, "another answer was signed");
   need(hex(keccak(utf8(answer.id))) === message.answerId, "another answer's id was signed");
+  const points = codePoints(answer.text);
+  for (const claim of answer.claims) {
+    need(claim.text === points(claim.start, claim.end), `${claim.id} is not what stands in the answer`);
+  }
   return [true, "salted hashes of both agree"];
+}
+
+/** Every citation of the answer, with all that it says, against the receipt's lines. */
+function told({ lines, message, digest, signature, signer }, answer) {
+  if (!answer) return [null, "the answer is not at hand"];
+  const groups = new Map();
+  for (const line of lines.filter((one) => one.part === "data")) {
+    groups.set(line.citation_id, [...(groups.get(line.citation_id) ?? []), line]);
+  }
+  need(groups.size === answer.citations.length, "there are more citations on one side");
+  for (const one of answer.citations) {
+    const group = groups.get(one.id);
+    need(group, `${one.id} is not in the receipt`);
+    const [line] = group;
+    const claim = answer.claims.find((claim) => claim.id === one.claim_id);
+    need(claim?.citation_ids.includes(one.id), `${one.id} belongs to no claim`);
+    need(one.source.document_id === line.document_id && one.source.version === line.version_hash.replace("0x", "sha256:") &&
+      one.source_span.start === line.start && one.source_span.end === line.end, `${one.id} names another span than the receipt`);
+    need(`0x${one.cited_text_sha256}` === line.cited_text_hash, `${one.id} has another hash than the receipt`);
+    need(one.reward.weight_ppm === line.weight_ppm && (one.verdict === "supported") === (line.weight_ppm > 0),
+      `${one.id} has another weight or verdict than the receipt`);
+    const paid = (all) => JSON.stringify(all.sort());
+    need(paid(group.map((each) => [each.account, each.share_bps, each.amount])) ===
+      paid(one.contributors.map((each) => [each.address, each.share_bps, each.amount])), `${one.id} shows other payments than the receipt`);
+    need(amount(one.reward.amount) === group.reduce((sum, each) => sum + amount(each.amount), 0n), `${one.id} shows another amount than the receipt`);
+  }
+  const shown = answer.receipt;
+  need(shown.id === digest && shown.seq === message.seq && shown.issued_at === message.issuedAt && shown.signature === signature &&
+    shown.signer === signer, "the answer names another receipt");
+  return [true, `${answer.citations.length}, with spans, weights and payments; titles and names are not signed`];
 }
 
 async function defined(receipt) {
@@ -120,7 +175,7 @@ async function defined(receipt) {
 }
 
 function leafOf(line, index) {
-  need(Object.keys(line).sort().join() === LINE.join(), "a line does not have its fields");
+  fields(line, LINE, "a line");
   for (const name of ["start", "end", "weight_ppm", "share_bps"]) valued(line[name], "uint64", name);
   return keccak(keccak(encoded(
     index, bytes(line.document_hash, 32), bytes(line.version_hash, 32), line.start, line.end,
@@ -158,6 +213,7 @@ function split(total, weights) {
 }
 
 function owed({ lines, message, policy, adapter }) {
+  priced(policy);
   const data = lines.filter((line) => line.part === "data");
   const named = lines.slice(data.length);
   need(lines.slice(0, data.length).every((line) => line.part === "data"), "contributor lines must come first");
@@ -165,7 +221,7 @@ function owed({ lines, message, policy, adapter }) {
   const pool = data.reduce((sum, line) => sum + amount(line.amount), 0n);
   need(pool === amount(message.dataPool), "the contributors' amounts do not sum to the signed pool");
   const fee = amount(message.fee);
-  const shares = split(fee, PARTS.map((part) => BigInt(policy.parts_ppm[part])));
+  const shares = split(fee, PARTS.map((part) => BigInt(PARTS_PPM[part])));
   const behind = new Map(data.map((line, i) => [line.citation_id, i]));
   const order = data.map((_, i) => i).sort((a, b) => {
     const [one, other] = [data[a].account.toLowerCase(), data[b].account.toLowerCase()];
@@ -184,6 +240,20 @@ function owed({ lines, message, policy, adapter }) {
     }
   }
   return [true, `fee ${fee}, of which contributors get ${pool} base units`];
+}
+
+/** The policy is one that Footnote knows: another would say nothing of these amounts. */
+function priced(policy) {
+  fields(policy, POLICY, "the policy");
+  fields(policy.parts_ppm, PARTS, "the policy's parts");
+  need(policy.kind === "policy" && policy.version === 1, "the policy is of another kind");
+  need(PARTS.every((part) => policy.parts_ppm[part] === PARTS_PPM[part]), "the policy splits fees in another way");
+  for (const name of ["price_per_answer", "price_in", "price_out", "max_per_answer"]) amount(policy[name], name);
+  for (const name of ["daily_budget", "daily_limit_per_address"]) policy[name] === null || amount(policy[name], name);
+  for (const name of PARTS.slice(1)) {
+    const plain = policy[name] === null || (name === "model_host" && policy[name] === "adapter_owner");
+    if (!plain) addressBytes(policy[name], name);
+  }
 }
 
 /** The amount in full, or withheld whole. */
@@ -225,11 +295,14 @@ async function quoted(line, answer, textOf) {
   return [true, `“${Array.from(cut).slice(0, 60).join("")}…”`];
 }
 
-function paidBy({ ledger, domain, message }) {
+async function paidBy({ ledger, domain, message }, chain) {
   if (ledger === null) {
     need(message.ledgerId === hex(ZERO), "the service does not show the Ledger");
     return [true, "no chain: nothing is owed"];
   }
+  fields(ledger, LEDGER, "the Ledger");
+  for (const name of ["chain_id", "deployment_block", "created_at"]) valued(ledger[name], "uint64", name);
+  for (const name of ["registry", "token"]) bytes(ledger[name], 20, name);
   const pool = bytes(ledger.pool, 20, "the pool");
   const found = keccak(encoded(
     ledger.chain_id, bytes(ledger.genesis_hash, 32), pool, bytes(ledger.deployment_tx, 32),
@@ -237,7 +310,10 @@ function paidBy({ ledger, domain, message }) {
   ));
   need(hex(found) === message.ledgerId, "another Ledger was signed");
   need(domain.chainId === ledger.chain_id && domain.verifyingContract === checksummed(pool), "it was signed for another pool");
-  return [true, `chain ${ledger.chain_id}, pool ${domain.verifyingContract}`];
+  const where = `chain ${ledger.chain_id}, pool ${domain.verifyingContract}`;
+  if (!chain || !(await chain.reaches(ledger))) return [true, where];
+  need(await chain.confirms(ledger), "the wallet's chain does not hold this Ledger");
+  return [true, `${where}, as the wallet's chain has it`];
 }
 
 async function signed(receipt, signers, chain) {
@@ -248,11 +324,13 @@ async function signed(receipt, signers, chain) {
   hashes.sha256 ??= () => { throw new Error("nothing is hashed again"); };
   const raw = bytes(receipt.signature, 65, "the signature");
   need(raw[64] === 27 || raw[64] === 28, "the signature's last byte is neither 27 nor 28");
+  need(BigInt(hex(raw.slice(32, 64))) <= HALF_ORDER, "the signature is the twin of the one that was made");
   const recovered = joined(Uint8Array.of(raw[64] - 27), raw.slice(0, 64));
   const key = recoverPublicKey(recovered, digestOf(receipt), { prehash: false, isCompressed: false });
   const signer = checksummed(keccak(key.slice(1)).slice(12));
   need(signer === receipt.signer, `it is that of ${signer}`);
   if (chain && (await chain.reaches(receipt.ledger))) {
+    need(await chain.confirms(receipt.ledger), "the wallet's chain does not hold this Ledger");
     const term = await chain.signerTerm(receipt.ledger, receipt.message.datanetId, signer);
     const covered = term.from > 0n && term.from <= BigInt(receipt.message.issuedAt) && BigInt(receipt.message.issuedAt) < term.until;
     need(covered && (!term.compromised || receipt.batch !== null), "the registry does not let it sign");
@@ -271,8 +349,16 @@ async function settled(receipt, chain) {
   const { batch, proof, ledger, message } = receipt;
   if (batch === null || proof === null) {
     need(batch === null && proof === null, "batch and proof belong together");
-    return ledger === null ? [true, "nothing is owed"] : [null, "not in a batch yet: pending"];
+    if (ledger === null) return [true, "nothing is owed"];
+    if (chain && (await chain.reaches(ledger)) && (await chain.confirms(ledger))) {
+      need((await chain.cursor(ledger, message.datanetId)) <= BigInt(message.seq), "the pool has settled it, and the service does not say so");
+    }
+    return [null, "not in a batch yet: pending"];
   }
+  fields(batch, BATCH, "the batch");
+  for (const name of ["first", "last"]) valued(batch[name], "uint64", name);
+  need(batch.status === "mined" || batch.status === "final", "the batch has an unknown state");
+  bytes(batch.tx_hash, 32, "the transaction");
   need(ledger !== null, "a batch without a Ledger");
   const root = bytes(batch.receipts_root, 32, "the batch's root");
   const nodes = proof.map((node) => bytes(node, 32, "a node of the proof"));
@@ -283,12 +369,14 @@ async function settled(receipt, chain) {
     ledger.chain_id, bytes(ledger.pool, 20), bytes(message.datanetId, 32), batch.first, batch.last, root,
   ));
   need(hex(id) === batch.batch_id, "the batch's id is not that of its content");
-  bytes(batch.digest, 32, "the batch's digest");
+  const digest = bytes(batch.digest, 32, "the batch's digest");
   const where = `in batch ${batch.first} to ${batch.last}`;
   if (chain && (await chain.reaches(ledger))) {
+    need(await chain.confirms(ledger), "the wallet's chain does not hold this Ledger");
     need(await chain.holds(ledger, id, leaf, nodes), "the pool on chain does not confirm it");
+    need(await chain.stored(ledger, id, [digest, root, word(batch.first), word(batch.last)]), "the pool holds the batch with other content");
     return [true, `${where}, as the pool on chain confirms`];
   }
-  return [true, `${where}; a wallet on chain ${ledger.chain_id} would ask the pool too`];
+  return [true, `${where}; its transaction and state are the service's word, and a wallet on chain ${ledger.chain_id} would ask the pool`];
 }
 

@@ -28,7 +28,7 @@ export function tokens(baseUnits) {
  * that copies all of it. */
 export function address(text, name = null) {
   return element("span", { class: "address" },
-    element("a", { href: `/contributors/${text}`, title: text }, name ? `${name} ` : null, element("code", {}, short(text))),
+    element("a", { href: `/contributors/${text}`, title: text }, name ? [element("bdi", {}, name), " "] : null, element("code", {}, short(text))),
     copyButton(text, `Copy the address ${text}`));
 }
 

@@ -32,7 +32,7 @@ export function answerCard(answer) {
   text.append(points.slice(told).join(""));
   return element(
     "article",
-    { class: answer.refused ? "card answer refused" : "card answer" },
+    { class: answer.refused ? "card answer refused" : "card answer", data: { answer: answer.id } },
     element("h2", {}, answer.question),
     text,
     answer.refused ? nearest(answer) : null,
@@ -83,10 +83,11 @@ let hiding = null;
 function showCard(link, one, answer) {
   hideCard();
   const card = element("div", {
-    class: "evidence-card", role: "tooltip", data: { for: one.id + answer.id, verdict: one.verdict },
+    class: "evidence-card", role: "tooltip", id: "evidence-card", onpointerdown: (event) => event.preventDefault(), data: { for: one.id + answer.id, verdict: one.verdict },
     onpointerenter: () => clearTimeout(hiding), onpointerleave: hideSoon,
   }, evidenceOf(one, answer));
   document.body.append(card);
+  link.setAttribute("aria-describedby", card.id);
   const at = link.getBoundingClientRect();
   const room = document.documentElement.clientWidth - card.offsetWidth - 16;
   card.style.left = `${Math.max(16, Math.min(at.left - 24, room)) + scrollX}px`;
@@ -102,6 +103,7 @@ function hideSoon() {
 export function hideCard() {
   clearTimeout(hiding);
   document.querySelector(".evidence-card")?.remove();
+  document.querySelector("[aria-describedby='evidence-card']")?.removeAttribute("aria-describedby");
 }
 
 addEventListener("keydown", (event) => event.key === "Escape" && hideCard());

@@ -6,16 +6,19 @@ import { answerCard, hideCard } from "./answer.js";
 
 const KEPT = "footnote-conversation";
 const MOST_KEPT = 30;
+const MOST_REFRESHED = 10;
+const ATTEMPTS = 4;
+const TWICE_MILLISECONDS = 800; // a second press so soon is one that was meant for the first
 
 /** Fills `main`; returns what ends a question that is being answered. */
 export async function ask(main) {
   const answers = element("div", { class: "answers" });
-  const datanets = element("select", { id: "datanet", name: "datanet" });
+  const datanets = element("select", { id: "datanet", name: "datanet", required: true });
   const question = element("textarea", {
     id: "question", name: "question", rows: 2, required: true, maxlength: 4000,
     placeholder: "What do you want to know?",
     onkeydown: (event) => {
-      if (event.key === "Enter" && !event.shiftKey) {
+      if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
         event.preventDefault();
         form.requestSubmit();
       }
@@ -30,11 +33,12 @@ export async function ask(main) {
     button,
   );
   fill(main, element("h1", {}, "Ask, and see the evidence"), form, answers);
-  let running = null;
+  let [running, began] = [null, 0];
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (running) return running.abort();
+    if (running) return Date.now() - began > TWICE_MILLISECONDS && running.abort();
     running = new AbortController();
+    began = Date.now();
     button.textContent = "Stop";
     await listed;
     await asked({ datanet: datanets.value, question: question.value }, answers, running.signal);
@@ -42,6 +46,7 @@ export async function ask(main) {
     button.textContent = "Ask";
   });
   for (const answer of kept()) answers.append(answerCard(answer));
+  refresh(answers);
   const listed = list(datanets).catch((error) => answers.prepend(problemCard(error)));
   if ((await listed) === 0) fill(main, nothingPublished());
   return () => {
@@ -54,8 +59,36 @@ export async function ask(main) {
 async function list(datanets) {
   const { data } = await get("/v1/datanets");
   const wanted = new URLSearchParams(location.search).get("datanet");
-  fill(datanets, data.map((one) => element("option", { value: one.id, selected: one.id === wanted }, one.id)));
+  const missing = wanted !== null && !data.some((one) => one.id === wanted);
+  fill(datanets,
+    missing ? element("option", { value: "", selected: true }, `${wanted} is not here: choose another`) : null,
+    data.map((one) => element("option", { value: one.id, selected: one.id === wanted }, one.id)));
   return data.length;
+}
+
+/** The events of an answer. Where the line breaks, the same answer is asked for again under its name, so
+ * that it is made and paid once. */
+async function* surely(question, signal, again) {
+  const name = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return yield* answerEvents(question, name, signal);
+    } catch (error) {
+      const passing = error.status === 0 || (attempt > 1 && error.status === 409);
+      if (!passing || attempt === ATTEMPTS || signal.aborted) throw error;
+      again();
+      await new Promise((go) => setTimeout(go, 1000));
+    }
+  }
+}
+
+/** What was pending when it was kept may be settled by now. */
+async function refresh(answers) {
+  const waiting = kept().filter((one) => one.citations.some((each) => /^(pending|batched)$/.test(each.reward.status)));
+  for (const { id } of waiting.slice(0, MOST_REFRESHED)) {
+    const newer = await get(`/v1/answers/${id}`).catch(() => null);
+    if (newer) answers.querySelector(`[data-answer="${CSS.escape(id)}"]`)?.replaceWith(answerCard(newer));
+  }
 }
 
 async function asked(question, answers, signal) {
@@ -67,7 +100,11 @@ async function asked(question, answers, signal) {
   let citations = [];
   let pending = null;
   try {
-    for await (const event of answerEvents(question, signal)) {
+    for await (const event of surely(question, signal, () => {
+      fill(text);
+      citations = [];
+      under.textContent = "The line broke off; asking for the same answer again…";
+    })) {
       if (event.type === "retrieval") {
         under.textContent = `${event.retrieved.length} passages found; writing…`;
       } else if (event.type === "text.delta") {
@@ -85,7 +122,7 @@ async function asked(question, answers, signal) {
       }
     }
   } catch (error) {
-    if (error.name === "AbortError") under.textContent = "Stopped. Nothing is owed.";
+    if (error.name === "AbortError") under.textContent = "Stopped. Only an answer that was whole by then is owed.";
     else card.replaceWith(problemCard(error, question.question));
   }
   card.setAttribute("aria-busy", "false");
@@ -103,6 +140,11 @@ function kept() {
   } catch {
     return [];
   }
+}
+
+/** Nothing of what was asked with another key stays. */
+export function forgetAnswers() {
+  sessionStorage.removeItem(KEPT);
 }
 
 function keep(answer) {

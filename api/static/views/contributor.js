@@ -3,7 +3,7 @@
 import { get, getText } from "../lib/api.js";
 import { bars } from "../lib/chart.js";
 import { copy, save } from "../lib/copy.js";
-import { element, fill, list, problemCard, say, table, waiting } from "../lib/dom.js";
+import { element, fill, list, problemCard, table, tell, waiting } from "../lib/dom.js";
 import { STATES, address, hash, money, time, tokens } from "../lib/show.js";
 import { documentAddress } from "./answer.js";
 
@@ -25,7 +25,7 @@ export function lookup(main) {
     element("p", {}, "Earnings are open to everybody: they are the proof of payment, and hold no text of those who asked."), form,
     window.ethereum ? element("button", { type: "button", onclick: async () => {
       const { connected } = await import("../lib/wallet.js");
-      await connected().then(go, (error) => say(error.message));
+      await connected().then(go, (error) => tell(error.message));
     } }, "Use my wallet's address") : null);
 }
 
@@ -47,7 +47,7 @@ export async function contributor(main, account) {
               element("a", { href: `/datanets/${encodeURIComponent(one.id)}` }, one.id), money(one.pending), money(one.settled)]))
           : element("p", {}, "Nothing of this address was cited yet.")),
       passages(shown, at), statement(shown.address, at));
-    named(shown).then((name) => name && heading.append(` ${name}`), () => {});
+    named(shown).then((name) => name && heading.append(" ", element("bdi", {}, name)), () => {});
   } catch (error) {
     fill(main, problemCard(error));
   }
@@ -111,7 +111,7 @@ function passageRow(one) {
 function statement(account, at) {
   const button = (form, text, type) => element("button", { type: "button", onclick: async (event) => {
     event.target.disabled = true;
-    await getText(`${at}/statement?format=${form}`).then((told) => save(`statement-${account}.${form}`, type, told), (error) => say(error.message));
+    await getText(`${at}/statement?format=${form}`).then((told) => save(`statement-${account}.${form}`, type, told), (error) => tell(error.message));
     event.target.disabled = false;
   } }, text);
   return element("section", { "aria-label": "Statement" }, element("h2", {}, "Statement"),

@@ -10,19 +10,26 @@ import { follow, uploadForm } from "./upload.js";
 const PAGE = 50;
 
 export async function datanet(main, name) {
-  fill(main, waiting("Fetching the Datanet…"));
   const at = `/v1/datanets/${encodeURIComponent(name)}`;
-  try {
+  const parts = element("div", {}, waiting("Fetching the Datanet…"));
+  document.title = `${name} · Footnote`;
+
+  /** Everything but what its owner does, which stays as it is. */
+  async function show() {
     const shown = await get(at);
-    const documents = documentList(name, at);
-    fill(main,
+    fill(parts,
       element("div", { class: "heading" }, element("h1", {}, name),
         element("a", { href: `/?datanet=${encodeURIComponent(name)}`, class: "button" }, "Ask it")),
       facts(shown),
       section("Activity", activity(at, shown)),
       section("Contributors", contributors(at)),
-      section("Documents", documents),
-      owners(name, at, () => datanet(main, name)));
+      section("Documents", documentList(name, at)));
+  }
+
+  fill(main, parts);
+  try {
+    await show();
+    main.append(owners(name, at, show));
   } catch (error) {
     fill(main, problemCard(error));
   }

@@ -2,9 +2,12 @@
 
 import { get, getText } from "../lib/api.js";
 import { element, fill, list, problemCard, waiting } from "../lib/dom.js";
+import { sha256 } from "../lib/sha256.js";
 import { address, hash } from "../lib/show.js";
 import { flagsOf } from "./datanet.js";
 import { textWithMark } from "./evidence.js";
+
+const VERSION = /^sha256:[0-9a-f]{64}$/;
 
 export async function documentPage(main, name, id) {
   fill(main, waiting("Fetching the document…"));
@@ -17,13 +20,19 @@ export async function documentPage(main, name, id) {
       throw error;
     });
     const version = query.get("version") ?? shown.version;
+    if (!VERSION.test(version) || (shown && !shown.versions.includes(version))) {
+      throw new Error("This document never had that version.");
+    }
     const text = shown?.version === version ? shown.text : await getText(`${at}/texts/${version}`);
+    if (`sha256:${await sha256(text)}` !== version) throw new Error("The text that came is not that version.");
+    const heading = shown ? shown.title || id : "A text that is no longer listed";
+    document.title = `${heading} · ${name} · Footnote`;
     fill(main,
-      element("h1", {}, shown?.title || id),
+      element("h1", {}, heading),
       shown && version !== shown.version ? element("p", { class: "warning" }, "This is an older version. ", element("a", { href: location.pathname }, "See the newest")) : null,
-      shown ? null : element("p", { class: "warning" }, "This document is no longer in the Datanet; its text is kept for those who cited it."),
+      shown ? null : element("p", { class: "warning" }, "No document of this Datanet is listed under that address any more; its text is kept for those who cited it."),
       element("div", { class: "columns" }, textWithMark(text, start, end), aside(name, id, shown, version)));
-    document.querySelector("mark")?.scrollIntoView({ block: "center" });
+    main.querySelector("mark")?.scrollIntoView({ block: "center" });
   } catch (error) {
     fill(main, problemCard(error));
   }
@@ -34,7 +43,7 @@ function aside(name, id, shown, version) {
   return element("aside", { "aria-label": "About the document" },
     list(
       ["Datanet", element("a", { href: `/datanets/${encodeURIComponent(name)}` }, name)],
-      ["Id", id],
+      shown ? ["Id", id] : null,
       ["Version", hash(version, "version")],
       shown ? ["Licence", shown.license] : null,
       shown?.url ? ["Published at", element("a", { href: shown.url, rel: "noreferrer" }, shown.url)] : null),

@@ -7,6 +7,7 @@ import { sha256 } from "../lib/sha256.js";
 import { STATES, VERDICTS, address, codePoints, hash, money, time } from "../lib/show.js";
 
 const AROUND = 20_000;
+const MORE = 100_000;
 
 export async function evidence(main, answerId, citationId) {
   fill(main, waiting("Fetching the document…"));
@@ -14,6 +15,7 @@ export async function evidence(main, answerId, citationId) {
     const answer = await get(`/v1/answers/${encodeURIComponent(answerId)}`);
     const citation = answer.citations.find((one) => one.id === citationId);
     if (!citation) throw new Error("That answer has no such citation.");
+    document.title = `${citation.source.title} · Evidence · Footnote`;
     const claim = answer.claims.find((one) => one.id === citation.claim_id);
     const [text, receipt] = await Promise.all([
       getText(`/v1/datanets/${answer.datanet}/texts/${citation.source.version}`),
@@ -21,7 +23,7 @@ export async function evidence(main, answerId, citationId) {
     ]);
     const holds = await same(text, citation);
     fill(main, ...page(answer, claim, citation, text, holds), receiptCard(answer, receipt));
-    document.querySelector("mark")?.scrollIntoView({ block: "center" });
+    main.querySelector("mark")?.scrollIntoView({ block: "center" });
   } catch (error) {
     fill(main, problemCard(error));
   }
@@ -47,16 +49,32 @@ function page(answer, claim, citation, text, holds) {
   ];
 }
 
-/** A document's text with a span marked in it, and not more around it than a browser likes. */
-export function textWithMark(text, start, end, verdict = "supported") {
-  const cut = codePoints(text);
-  const length = Array.from(text).length;
+/** A document's text with a span marked in it; of a long one first what is around the span. `verdict`
+ * is that of a citation, or null where nobody cited it. */
+export function textWithMark(text, start, end, verdict = null) {
+  const points = Array.from(text);
+  const cut = (from, to) => points.slice(from, to).join("");
+  let [from, to] = [Math.max(0, start - AROUND), Math.min(points.length, end + AROUND)];
+  const [before, after] = [new Text(cut(from, start)), new Text(cut(end, to))];
+  const more = (label, grow) => element("button", { type: "button", class: "quiet", onclick: (event) => {
+    grow();
+    event.target.hidden = from === 0 && grow === earlier || to === points.length && grow === later;
+  } }, label);
+  function earlier() {
+    const next = Math.max(0, from - MORE);
+    before.textContent = cut(next, from) + before.textContent;
+    from = next;
+  }
+  function later() {
+    const next = Math.min(points.length, to + MORE);
+    after.textContent += cut(to, next);
+    to = next;
+  }
   return element("section", { class: "document", "aria-label": "The document", tabindex: "0" },
-    start > AROUND ? element("p", { class: "small" }, "The beginning is left out.") : null,
-    element("pre", {}, cut(Math.max(0, start - AROUND), start),
-      end > start ? element("mark", { tabindex: "0", data: { verdict } }, cut(start, end)) : null,
-      cut(end, end + AROUND)),
-    end + AROUND < length ? element("p", { class: "small" }, "The end is left out.") : null);
+    from > 0 ? more("Show what is before", earlier) : null,
+    element("pre", {}, before,
+      end > start ? element("mark", { tabindex: "0", data: verdict ? { verdict } : {} }, cut(start, end)) : null, after),
+    to < points.length ? more("Show what follows", later) : null);
 }
 
 function aside(answer, claim, citation, holds) {
@@ -85,19 +103,21 @@ function aside(answer, claim, citation, holds) {
 function receiptCard(answer, receipt) {
   const { message, batch } = receipt;
   const steps = element("ol", { class: "steps", "aria-live": "polite" });
-  const button = element("button", { type: "button", class: "main", onclick: () => verify(answer, steps, button) }, "Verify it in this browser");
+  const button = element("button", { type: "button", class: "main", onclick: () => verify(answer, receipt, steps, button) }, "Verify it in this browser");
   return element("section", { class: "card", "aria-labelledby": "receipt" },
     element("h2", { id: "receipt" }, `Receipt ${message.seq} of ${answer.datanet}`),
-    element("p", {}, "Signed when the answer was given. It says who is owed what, and nobody can change it without breaking the signature."),
+    element("p", {}, receipt.ledger
+      ? "Signed when the answer was given. It says who is owed what, and nobody can change it without breaking the signature."
+      : "This Datanet is on no chain: the receipt is unsigned, holds weights, and owes nothing."),
     list(
       ["Receipt", hash(receipt.digest, "receipt's id")],
       ["Issued", time(message.issuedAt)],
-      ["Signed by", receipt.signer ? address(receipt.signer) : "nobody: no chain pays for this Datanet"],
+      ["Signed by", receipt.signer ? address(receipt.signer) : "nobody"],
       ["Fee", money(message.fee)],
       ["To contributors", money(message.dataPool)],
-      ["Batch", batch ? ["receipts ", `${batch.first} to ${batch.last}, ${batch.status}: `, hash(batch.batch_id, "batch's id")] : "not in one yet"],
+      receipt.ledger === null ? null : ["Batch", batch ? ["receipts ", `${batch.first} to ${batch.last}, ${batch.status}: `, hash(batch.batch_id, "batch's id")] : "not in one yet"],
       batch?.tx_hash ? ["Transaction", hash(batch.tx_hash, "transaction")] : null,
-      ["Proof", receipt.proof ? `${receipt.proof.length} hashes up to the batch's root` : "with its batch"]),
+      receipt.ledger === null ? null : ["Proof", receipt.proof ? `${receipt.proof.length} hashes up to the batch's root` : "with its batch"]),
     element("details", {}, element("summary", {}, "What was signed"),
       table("The signed message", ["Field", "Value"], Object.entries(message).map(([name, value]) => [name, element("code", {}, String(value))]))),
     element("p", {}, button, " ", element("a", { href: `/v1/receipts/${receipt.digest}`, download: `receipt-${message.seq}.json` }, "Download it"),
@@ -105,8 +125,8 @@ function receiptCard(answer, receipt) {
     steps);
 }
 
-/** Fetch everything again and check it, one step after the other. */
-async function verify(answer, steps, button) {
+/** Check what is shown, one step after the other; whatever is needed besides is fetched now. */
+async function verify(answer, shown, steps, button) {
   button.disabled = true;
   fill(steps);
   const { check } = await import("../lib/receipt.js");
@@ -116,9 +136,13 @@ async function verify(answer, steps, button) {
       get(`/v1/receipts/${answer.receipt.id}`), get(`/v1/answers/${answer.id}`),
       get(`/v1/datanets/${encodeURIComponent(answer.datanet)}`),
     ]);
+    const lasting = JSON.stringify([withoutState(answer), { ...shown, batch: null, proof: null }]);
+    const again = JSON.stringify([withoutState(stored), { ...receipt, batch: null, proof: null }]);
+    const first = { name: "What is shown is what the service says now", passed: lasting === again, detail: "" };
+    steps.append(stepOf(first));
     const textOf = (version) => getText(`/v1/datanets/${encodeURIComponent(answer.datanet)}/texts/${version}`);
-    const given = { id: answer.receipt.id, answer: stored, textOf, signers: datanet.registration?.signers, chain: chainOf() };
-    let failed = 0;
+    const given = { id: answer.receipt.id, answer, textOf, signers: datanet.registration?.signers, chain: chainOf() };
+    let failed = first.passed ? 0 : 1;
     for await (const step of check(receipt, given)) {
       failed += step.passed === false;
       steps.append(stepOf(step));
@@ -130,6 +154,11 @@ async function verify(answer, steps, button) {
     steps.append(stepOf({ name: "What is needed could not be fetched", passed: false, detail: error.message }));
   }
   button.disabled = false;
+}
+
+/** An answer without what changes after it was given. */
+function withoutState(answer) {
+  return { ...answer, citations: answer.citations.map((one) => ({ ...one, reward: { ...one.reward, status: null } })) };
 }
 
 const SIGNS = new Map([[true, ["✓", "holds"]], [false, ["✗", "FAILED"]], [null, ["–", "not looked at"]]]);

@@ -14,7 +14,7 @@ export async function operator(main) {
 
   async function look() {
     try {
-      const [status, ready] = await Promise.all([get("/v1/status"), get("/readyz").catch((error) => ({ status: "not ready", degraded: [], why: error.message }))]);
+      const [status, ready] = await Promise.all([get("/v1/status"), get("/readyz").catch((error) => ({ degraded: [], why: error.message || "The service does not say." }))]);
       const open = new Set([...place.querySelectorAll("details[open] > summary")].map((one) => one.textContent));
       fill(place, health(ready, status), status.datanets.map(datanetCard), fees(status), batches(status), audits(status),
         element("p", { class: "small" }, "As of ", time(status.at), ". It looks again every ten seconds."));

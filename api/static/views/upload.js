@@ -7,6 +7,7 @@ import { counted } from "../lib/show.js";
 const LOOK_MILLISECONDS = 500;
 const FORMATS = ".md,.txt,.html,.htm,.pdf,.docx,.jsonl,.json";
 const FAVOURITE = "footnote-contributor";
+const MOST_FILES = 200;
 let made = 0;
 
 /** A form that sends documents to `datanet`, or to one that is named in it. `done` runs after. */
@@ -45,13 +46,14 @@ export function uploadForm(datanet, done = () => {}) {
     });
   }
   for (const kind of ["dragleave", "drop"]) zone.addEventListener(kind, () => zone.classList.remove("over"));
-  zone.addEventListener("drop", (event) => {
-    event.preventDefault();
-    take(event.dataTransfer.files);
-  });
+  zone.addEventListener("drop", (event) => take(event.dataTransfer.files));
+  for (const kind of ["dragover", "drop"]) { // beside the zone a browser would leave the page for the file
+    document.addEventListener(kind, (event) => form.isConnected && event.preventDefault());
+  }
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (!chosen.length) return fill(outcome, problemCard(new Error("Choose at least one document.")));
+    if (chosen.length > MOST_FILES) return fill(outcome, problemCard(new Error(`Choose at most ${MOST_FILES} documents at once.`)));
     localStorage.setItem(FAVOURITE, contributor.value);
     const body = new FormData();
     body.set("contributor", contributor.value);
@@ -105,6 +107,7 @@ function ended(job) {
   if (job.state === "failed") {
     return problemCard(new Error(`${job.error.detail} ${job.error.what_to_do}`), "The job failed");
   }
+  if (!job.files.length) return element("article", { class: "card good" }, element("p", {}, "Ruled. It counts for answers from now on."));
   const { added, changed, unchanged, refused } = job.counts;
   return element("article", { class: refused ? "card problem" : "card good" },
     element("p", {}, `${added} added, ${changed} changed, ${unchanged} unchanged, ${refused} refused. `,

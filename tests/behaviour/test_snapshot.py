@@ -207,3 +207,16 @@ def test_a_datanet_that_is_not_there_is_not_found(home: Path, name: str) -> None
     with pytest.raises(NotFound, match="no such Datanet"):
         Library(home).snapshot(name)
     assert Library(home).names() == ["tales"]
+
+
+def test_a_contributor_has_the_name_of_the_largest_shares(home: Path) -> None:
+    """Whoever names another for a basis point names nobody."""
+    mine = [{"address": BOB, "name": "Bob"}]
+    slander = [{"address": BOB, "name": "zz scammer", "share_bps": 1},
+               {"address": "0x" + "ab" * 20, "name": "Eve", "share_bps": 9_999}]  # fmt: skip
+    lines = [fields("cats", "Cats purr.") | {"contributors": mine},
+             fields("dogs", "Dogs bark.") | {"contributors": slander},
+             fields("hens", "Hens cluck.") | {"contributors": [{"address": BOB}]}]  # fmt: skip
+    folder = publish(home, lines)
+    known = open_current(folder).catalogue.contributors()
+    assert {name: documents for name, documents in known.values()} == {"Bob": 3, "Eve": 1}

@@ -173,7 +173,10 @@ class Review(Strict):
     unrelated: list[list[str]] = Field(description="Pairs that were ruled to be no copies.")
 
 
-PairOfDocuments = Annotated[list[str], Field(min_length=2, max_length=2)]
+PairOfDocuments = Annotated[
+    list[str],
+    Field(min_length=2, max_length=2, json_schema_extra={"uniqueItems": True}),
+]
 
 
 class Ruling(Strict):
@@ -186,7 +189,13 @@ class Ruling(Strict):
     model_config = ConfigDict(
         extra="forbid",
         strict=True,
-        json_schema_extra={"examples": [{"unrelated": [["erc-721", "erc-1155"]]}]},
+        json_schema_extra={
+            "examples": [{"unrelated": [["erc-721", "erc-1155"]]}],
+            "anyOf": [
+                {"required": [name], "properties": {name: {"minItems": 1}}}
+                for name in ("first", "unrelated", "related")
+            ],
+        },
     )
 
 

@@ -107,7 +107,7 @@ class Settings(BaseSettings):
         16, ge=1, description="How many questions one process puts to that server at a time."
     )
     answers_at_once: int = Field(
-        32, ge=1, description="How many answers one process makes at a time; others wait."
+        16, ge=1, description="How many answers one process makes at a time; others wait."
     )
     anonymous: str = Field(
         "loopback",

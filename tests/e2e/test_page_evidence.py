@@ -127,6 +127,7 @@ SHOWN = [
     ["citations", 1, "reward", "weight_ppm"], ["citations", 1, "verdict"],
     ["citations", 1, "contributors", 0, "address"], ["citations", 1, "contributors", 0, "amount"],
     ["citations", 1, "contributors", 0, "share_bps"], ["receipt", "seq"],
+    ["claims", 0, "verdict"], ["refused"],
 ]  # fmt: skip
 """What of an answer a person sees, and a receipt signs."""
 

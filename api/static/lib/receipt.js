@@ -158,6 +158,11 @@ function told({ lines, message, digest, signature, signer }, answer) {
       paid(one.contributors.map((each) => [each.address, each.share_bps, each.amount])), `${one.id} shows other payments than the receipt`);
     need(amount(one.reward.amount) === group.reduce((sum, each) => sum + amount(each.amount), 0n), `${one.id} shows another amount than the receipt`);
   }
+  for (const claim of answer.claims) {
+    const holds = answer.citations.some((one) => one.claim_id === claim.id && one.verdict === "supported");
+    need((claim.verdict === "supported") === holds, `${claim.id} has another verdict than its citations`);
+  }
+  need(!answer.refused || answer.citations.length === 0, "a refusal cites nothing");
   const shown = answer.receipt;
   need(shown.id === digest && shown.seq === message.seq && shown.issued_at === message.issuedAt && shown.signature === signature &&
     shown.signer === signer, "the answer names another receipt");

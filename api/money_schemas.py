@@ -145,7 +145,8 @@ class Contributor(Strict):
 class ActiveDay(Strict):
     date: str = Field(description="A UTC day.")
     answers: int
-    owed: str = Field(description="Fees of that day's answers, in base units.")
+    fees: str = Field(description="Of that day's answers, in base units.")
+    payouts: str = Field(description="What of these is owed to addresses, settled or not.")
 
 
 class Money(Strict):

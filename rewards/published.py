@@ -78,7 +78,12 @@ def activity_object(journal: Journal, datanet: str, days: int, now: float) -> di
     return {
         "object": "activity",
         "days": [
-            {"date": day_text(one.day), "answers": one.answers, "owed": str(one.owed)}
+            {
+                "date": day_text(one.day),
+                "answers": one.answers,
+                "fees": str(one.fees),
+                "payouts": str(one.payouts),
+            }
             for one in journal.days(datanet, today - days + 1)
         ],
         "money": money,

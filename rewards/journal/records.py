@@ -184,11 +184,13 @@ class SeenAudit:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A UTC day, counted from 1970: answers given, and what was owed for them in base units."""
+    """A UTC day, counted from 1970: answers given, the fees of these, and what of the fees is owed to
+    addresses, in base units."""
 
     day: int
     answers: int
-    owed: int
+    fees: int
+    payouts: int
 
 
 class QuotaSpent(Refused):

@@ -135,8 +135,12 @@ class Reports(Store):
         )
         with self._reading() as connection:
             answered = {int(row[0]): int(row[1]) for row in connection.execute(counted)}
-            owed = _owed_by_day(connection, since, spending.c.datanet == datanet, fees=True)
-        return [Day(one, n, owed.get(one, 0)) for one, n in sorted(answered.items())]
+            fees = _owed_by_day(connection, since, spending.c.datanet == datanet, fees=True)
+            payouts = _owed_by_day(connection, since, spending.c.datanet == datanet)
+        return [
+            Day(one, n, fees.get(one, 0), payouts.get(one, 0))
+            for one, n in sorted(answered.items())
+        ]
 
     def days_of(self, account: Address, since: int) -> dict[int, int]:
         """What an address was owed on each day from the day ``since``, in base units."""

@@ -330,7 +330,8 @@ def test_days_and_earnings_are_those_of_the_receipts(journal: Journal) -> None:
     per_answer = sum(line.amount for line in stored(journal)[0].lines)
     days = journal.days("eips", 0)
     assert [(one.day, one.answers) for one in days] == [(first, 2), (first + 3, 2)]
-    assert days[0].owed >= 2 * per_answer
+    assert days[0].payouts == 2 * per_answer
+    assert days[0].fees == 2 * stored(journal)[0].message.fee
     assert journal.days("eips", first + 1) == days[1:]
     assert journal.days("nobody", 0) == []
     owed = journal.owed_in(LEDGER_ID)

@@ -61,7 +61,7 @@ async function activity(at, shown) {
   return [
     element("div", { class: "charts" },
       bars("Answers", found.days, (day) => day.answers, (day) => counted(day.answers, "answer")),
-      bars("Fees owed", found.days, (day) => day.owed, (day) => `${tokens(day.owed)} tokens`)),
+      bars("Payouts", found.days, (day) => day.payouts, (day) => `${tokens(day.payouts)} tokens`)),
     funds ? list(
       ["Owed in all", money(funds.owed)], ["Settled", money(funds.settled)],
       ["Pending", [money(funds.pending), funds.in_flight === "0" ? "" : [", of which on its way ", money(funds.in_flight)]].flat()],

@@ -184,7 +184,7 @@ class SeenAudit:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A UTC day, counted from 1970: answers given, the fees of these, and what of the fees is owed to
+    """A UTC day, counted from 1970: answers given, their fees, and what of these is owed to
     addresses, in base units."""
 
     day: int

@@ -665,6 +665,7 @@ def test_a_statement_is_downloaded_with_its_proofs(paying: Service, at: Place) -
 
 def test_activity_and_contributors_follow_the_receipts(paying: Service, at: Place) -> None:
     path = "/v1/datanets/nature"
+    paying.ask()
     before = valid(money_schemas.Activity, paying.http.get(f"{path}/activity"))
     paying.ask()
     after = valid(money_schemas.Activity, paying.http.get(f"{path}/activity"))

@@ -287,9 +287,12 @@ def test_hovering_or_tapping_a_number_shows_its_evidence(page: Page, stage: Stag
     expect(card).to_have_count(0)
 
 
-def test_an_answer_is_passed_on_with_its_citations(browser: Browser, stage: Stage) -> None:
+@pytest.mark.parametrize("size", list(SIZES))
+def test_an_answer_is_passed_on_with_its_citations(
+    browser: Browser, stage: Stage, size: str
+) -> None:
     allowed = ["clipboard-read", "clipboard-write"]
-    with watched(browser, stage.service.url, permissions=allowed) as page:
+    with watched(browser, stage.service.url, size, permissions=allowed) as page:
         page.goto(f"/answers/{stage.answer['id']}")
 
         def copied(button: str) -> str:

@@ -23,11 +23,11 @@ def views(stage: Stage) -> list[str]:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("colours", ["light", "dark"])
-def test_axe_finds_nothing_serious(browser: Browser, stage: Stage, colours: str) -> None:
+@pytest.mark.parametrize(("colours", "size"), [("light", "desktop"), ("dark", "phone")])
+def test_axe_finds_nothing_serious(browser: Browser, stage: Stage, colours: str, size: str) -> None:
     axe = AXE.read_text("utf-8")
     found = []
-    with watched(browser, stage.service.url, color_scheme=colours) as page:
+    with watched(browser, stage.service.url, size, color_scheme=colours) as page:
         for view in views(stage):
             page.goto(view)
             page.wait_for_load_state("networkidle")

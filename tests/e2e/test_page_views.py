@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, FilePayload, Page, Route, expect
 
+from cli.stack import give_coin
 from footnote.addresses import parse_address
 from rag.models.embedder import SentenceTransformerEmbedder
 from rewards.settler import Spending
@@ -111,19 +112,18 @@ def test_an_owner_uploads_sees_progress_and_why_something_was_refused(
     expect(page.locator("mark")).to_contain_text("ninety tonnes")
 
 
-def test_documents_are_dropped_upon_the_page(browser: Browser, stage: Stage) -> None:
-    with watched(browser, stage.service.url) as page:
-        page.goto(f"/datanets/{DATANET}")
-        page.get_by_text("Upload documents").click()
-        data = page.evaluate_handle(
-            """() => {
-              const data = new DataTransfer();
-              data.items.add(new File(["A crane stands on the quay."], "crane.md"));
-              return data;
-            }"""
-        )
-        page.locator(".drop").dispatch_event("drop", {"dataTransfer": data})
-        expect(page.get_by_text("1 file, 1 KiB: crane.md")).to_be_visible()
+def test_documents_are_dropped_upon_the_page(page: Page) -> None:
+    page.goto(f"/datanets/{DATANET}")
+    page.get_by_text("Upload documents").click()
+    data = page.evaluate_handle(
+        """() => {
+          const data = new DataTransfer();
+          data.items.add(new File(["A crane stands on the quay."], "crane.md"));
+          return data;
+        }"""
+    )
+    page.locator(".drop").dispatch_event("drop", {"dataTransfer": data})
+    expect(page.get_by_text("1 file, 1 KiB: crane.md")).to_be_visible()
 
 
 def test_what_an_upload_refused_stays_on_the_datanets_page(browser: Browser, stage: Stage) -> None:
@@ -163,17 +163,16 @@ def test_a_view_that_was_left_shows_nowhere(browser: Browser, stage: Stage) -> N
         expect(page.locator(".facts")).to_have_count(0)
 
 
-def test_an_owner_rules_on_near_duplicates(browser: Browser, stage: Stage) -> None:
-    with watched(browser, stage.service.url) as page:
-        page.goto(f"/datanets/{DATANET}")
-        page.get_by_text("Review near-duplicates").click()
-        card = page.locator("article", has_text="First: shares.md")
-        expect(card).to_contain_text(f"{COPY} and shares.md share")
-        card.get_by_role("button", name="They are unrelated").click()
-        ruled = page.get_by_text("are ruled unrelated")
-        expect(ruled).to_be_visible(timeout=60_000)
-        page.get_by_role("button", name="Withdraw").click()
-        expect(card).to_be_visible(timeout=60_000)
+def test_an_owner_rules_on_near_duplicates(page: Page) -> None:
+    page.goto(f"/datanets/{DATANET}")
+    page.get_by_text("Review near-duplicates").click()
+    card = page.locator("article", has_text="First: shares.md")
+    expect(card).to_contain_text(f"{COPY} and shares.md share")
+    card.get_by_role("button", name="They are unrelated").click()
+    ruled = page.get_by_text("are ruled unrelated")
+    expect(ruled).to_be_visible(timeout=60_000)
+    page.get_by_role("button", name="Withdraw").click()
+    expect(card).to_be_visible(timeout=60_000)
 
 
 # Whoever is paid
@@ -198,39 +197,40 @@ def test_a_contributor_sees_each_passage_that_earned(page: Page, stage: Stage) -
     expect(page.locator("mark")).to_be_visible()
 
 
-def test_a_statement_is_saved_with_its_proofs(browser: Browser, stage: Stage) -> None:
-    with watched(browser, stage.service.url) as page:
-        page.goto(f"/contributors/{stage.contributor}")
-        with page.expect_download() as csv_saved:
-            page.get_by_role("button", name="Download CSV").click()
-        assert csv_saved.value.suggested_filename == f"statement-{stage.contributor}.csv"
-        rows = list(csv.DictReader(io.StringIO(csv_saved.value.path().read_text())))
-        with page.expect_download() as json_saved:
-            page.get_by_role("button", name="Download JSON").click()
-        lines = json.loads(json_saved.value.path().read_text())["lines"]
-        assert [one["receipt"] for one in lines] == [row["receipt"] for row in rows]
-        assert any(one["proof"] for one in lines)
+def test_a_statement_is_saved_with_its_proofs(page: Page, stage: Stage) -> None:
+    page.goto(f"/contributors/{stage.contributor}")
+    with page.expect_download() as csv_saved:
+        page.get_by_role("button", name="Download CSV").click()
+    assert csv_saved.value.suggested_filename == f"statement-{stage.contributor}.csv"
+    rows = list(csv.DictReader(io.StringIO(csv_saved.value.path().read_text())))
+    with page.expect_download() as json_saved:
+        page.get_by_role("button", name="Download JSON").click()
+    lines = json.loads(json_saved.value.path().read_text())["lines"]
+    assert [one["receipt"] for one in lines] == [row["receipt"] for row in rows]
+    assert any(one["proof"] for one in lines)
 
 
+@pytest.mark.parametrize(("size", "number"), [("desktop", 0), ("phone", 1)])
 def test_a_contributor_claims_with_a_wallet_and_only_their_own(
-    browser: Browser, stage: Stage
+    browser: Browser, stage: Stage, size: str, number: int
 ) -> None:
-    account = parse_address(stage.contributor)
-    pool = stage.at.pool
+    contributor = stage.answer["citations"][0]["contributors"][number]["address"]
+    account, pool = parse_address(contributor), stage.at.pool
+    give_coin(pool.url, contributor, 10**18)
     credit = pool.chain.credits(pool.ledger, [account], "latest")[account]
     before = pool.chain.balance(account)
     assert credit > 0
-    with watched(browser, stage.service.url) as page:
+    with watched(browser, stage.service.url, size) as page:
         stage.wallet(page.context, "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed")
-        page.goto(f"/contributors/{stage.contributor}")
+        page.goto(f"/contributors/{contributor}")
         page.get_by_role("button", name="Claim with my wallet").click()
         expect(page.get_by_text("only it can claim")).to_be_visible()
-    with watched(browser, stage.service.url) as page:
-        stage.wallet(page.context)
-        page.goto(f"/contributors/{stage.contributor}")
+    with watched(browser, stage.service.url, size) as page:
+        stage.wallet(page.context, contributor)
+        page.goto(f"/contributors/{contributor}")
         page.get_by_role("button", name="Show the transaction to paste").click()
         data = page.locator("dd", has_text="0x1e83409a").inner_text()
-        assert data == "0x1e83409a" + "0" * 24 + stage.contributor[2:].lower()
+        assert data == "0x1e83409a" + "0" * 24 + contributor[2:].lower()
         page.get_by_role("button", name="Claim with my wallet").click()
         expect(page.get_by_text("Claimed.")).to_be_visible(timeout=20_000)
     assert pool.chain.credits(pool.ledger, [account], "latest")[account] == 0

@@ -11,13 +11,15 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response, StreamingResponse
 
 from api import money_schemas, schemas
-from api.access import Anybody
+from api.access import Anybody, Caller
+from api.keys import Scope
 from api.responses import json_response
 from api.services import Provided
 from footnote.addresses import Address, format_address, parse_address
 from footnote.errors import Invalid, NotFound
 from rewards.journal.journal import Journal
 from rewards.journal.records import DAY_SECONDS, Earned, Earning, Wanted
+from rewards.journal.tables import NO_LEDGER
 from rewards.published import MOST_DAYS, batch_object, day_text, receipt_object
 from rewards.statement import (
     Total,
@@ -60,7 +62,7 @@ def batch(batch_id: str, services: Provided, _: Anybody) -> Response:
 def contributor(
     address: str,
     services: Provided,
-    _: Anybody,
+    caller: Anybody,
     limit: Annotated[int, Query(ge=1, le=1_000, description="How many spans to show.")] = 100,
     cursor: Annotated[
         str | None, Query(description="`next` of the page before; the newest spans without it.")
@@ -69,12 +71,14 @@ def contributor(
     """What an address earned, by Datanet, with the newest cited spans behind it.
 
     ``claimable`` is what was settled less what was withdrawn in final blocks. Sums are of all
-    spans, on whatever page; ``next`` is null on the last one.
+    spans, on whatever page; ``next`` is null on the last one. What no chain pays proves nothing,
+    and is shown to those alone who may ask every Datanet.
     """
-    account = _account(address)
+    account, paid = _account(address), not _sees_all(caller)
     after = None if cursor is None else _place(cursor)
-    found = services.journal.earnings(account, Wanted(after=after), limit + 1)
+    found = services.journal.earnings(account, Wanted(after=after, paid=paid), limit + 1)
     earned = services.journal.earned(account)
+    earned = [one for one in earned if one.ledger_id != NO_LEDGER or not paid]
     pending, settled = pending_and_settled(earned)
     totals_ = totals(services.journal, account, earned)
     return json_response(
@@ -105,14 +109,14 @@ def contributor(
 def statement_(
     address: str,
     services: Provided,
-    _: Anybody,
+    caller: Anybody,
     form: Annotated[
         Literal["csv", "json"], Query(alias="format", description="JSON also has totals.")
     ] = "csv",
 ) -> Response:
     """Every line that names an address, with its place, its batch, and its proof there."""
     account = _account(address)
-    lines = statement(services.journal, account, Wanted())
+    lines = statement(services.journal, account, Wanted(paid=not _sees_all(caller)))
     if form == "csv":
         told, media_type = as_csv(lines), "text/csv; charset=utf-8"
     else:
@@ -121,6 +125,10 @@ def statement_(
     name = f"statement-{format_address(account)}.{form}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(told, media_type=media_type, headers=headers)
+
+
+def _sees_all(caller: Caller) -> bool:
+    return caller.datanets is None and caller.may(Scope.ASK)
 
 
 def _account(address: str) -> Address:

@@ -14,7 +14,15 @@ from footnote.ids import ZERO_HASH
 from rewards.batch import Payable
 from rewards.journal.records import Abandoned, Earned, Earning, StoredReceipt, Wanted
 from rewards.journal.store import Store
-from rewards.journal.tables import abandoned, batches, heads, lines, receipts, registrations
+from rewards.journal.tables import (
+    NO_LEDGER,
+    abandoned,
+    batches,
+    heads,
+    lines,
+    receipts,
+    registrations,
+)
 from rewards.receipt import Domain, abandoned_leaf, line_from_json, receipt_from_json
 
 
@@ -197,6 +205,8 @@ def _asked_for(connection: Connection, wanted: Wanted) -> Iterator[sa.ColumnElem
         yield receipts.c.issued_at >= wanted.since
     if wanted.until is not None:
         yield receipts.c.issued_at < wanted.until
+    if wanted.paid:
+        yield receipts.c.ledger_id != NO_LEDGER
     if wanted.after is not None:
         yield _behind(connection, *wanted.after)
 

@@ -86,12 +86,13 @@ class Earned:
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which lines of an address are asked for. Times in seconds since 1970, ``until`` exclusive;
-    ``after`` is the (digest, position) of the last line seen."""
+    ``after`` is the (digest, position) of the last line seen; ``paid``: only those of a Ledger."""
 
     datanet: str | None = None
     since: int | None = None
     until: int | None = None
     after: tuple[bytes, int] | None = None
+    paid: bool = False
 
 
 @dataclass(frozen=True, slots=True)

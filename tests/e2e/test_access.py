@@ -330,6 +330,23 @@ def test_proofs_are_limited_by_address_and_signs_of_life_are_not(
         assert service.http.get("/readyz").status_code == 200
 
 
+def test_of_a_datanet_that_no_chain_pays_strangers_learn_nothing_from_earnings(
+    settings: Settings, embedder: SentenceTransformerEmbedder
+) -> None:
+    everything, other = made(settings), made(settings, datanets=["other"])
+    with running(settings, embedder) as service:
+        answer = ask(service, everything).json()
+        account = answer["citations"][0]["contributors"][0]["address"]
+        path = f"/v1/contributors/{account}"
+        seen = service.http.get(path, headers=everything).json()
+        assert [one["id"] for one in seen["datanets"]] == ["nature"]
+        for headers in ({}, other):
+            hidden = service.http.get(path, headers=headers).json()
+            assert (hidden["datanets"], hidden["spans"]) == ([], [])
+            assert "nature" not in service.http.get(f"{path}/statement", headers=headers).text
+        assert "nature" in service.http.get(f"{path}/statement", headers=everything).text
+
+
 def test_a_wrong_secret_is_no_use_of_a_key(
     settings: Settings, embedder: SentenceTransformerEmbedder
 ) -> None:

@@ -49,10 +49,10 @@ function facts(shown) {
     ["Published", time(Date.parse(shown.published) / 1000)],
     ["Snapshot", hash(shown.snapshot, "snapshot")],
     ["On chain", registration ? (shown.registry_version ? `version ${shown.registry_version} of its registry` : "this snapshot is not published there yet") : "registered on no chain"],
-    registration ? ["Pool", [address(registration.pool), ` on chain ${registration.chain_id}`]] : null,
-    registration ? ["Owner", address(registration.owner)] : null,
-    registration ? ["Signers", registration.signers.map((one) => address(one))] : null,
-    ["Price", [money(shown.policy.price_per_answer), " an answer, half of it to contributors"]]));
+    registration ? ["Pool", [hash(registration.pool, "pool's address"), ` on chain ${registration.chain_id}`]] : null,
+    registration ? ["Owner", hash(registration.owner, "owner's address")] : null,
+    registration ? ["Signers", registration.signers.map((one) => hash(one, "signer's address"))] : null,
+    ["Price", [money(shown.policy.price_per_answer), ` an answer, ${shown.policy.parts_ppm.data / 10_000} % of it to contributors`]]));
 }
 
 async function activity(at, shown) {

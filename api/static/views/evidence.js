@@ -112,7 +112,7 @@ function receiptCard(answer, receipt) {
     list(
       ["Receipt", hash(receipt.digest, "receipt's id")],
       ["Issued", time(message.issuedAt)],
-      ["Signed by", receipt.signer ? address(receipt.signer) : "nobody"],
+      ["Signed by", receipt.signer ? hash(receipt.signer, "signer's address") : "nobody"],
       ["Fee", money(message.fee)],
       ["To contributors", money(message.dataPool)],
       receipt.ledger === null ? null : ["Batch", batch ? ["receipts ", `${batch.first} to ${batch.last}, ${batch.status}: `, hash(batch.batch_id, "batch's id")] : "not in one yet"],

@@ -42,8 +42,9 @@ def embedder() -> SentenceTransformerEmbedder:
     return SentenceTransformerEmbedder(for_questions=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """For one module: as long as it runs, nothing else here can run an event loop."""
     if chromium() is None:
         required("chromium")
     with browsing() as running:

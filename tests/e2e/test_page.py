@@ -132,6 +132,18 @@ def answers_of(service: Service) -> list[int]:
     return [1] * sum(day["answers"] for day in days)
 
 
+def test_who_asks_before_the_datanets_are_listed_is_answered(
+    page: Page, model: ScriptedModel
+) -> None:
+    model.replies = [DANCE]
+    held: list[Route] = []
+    page.route("**/v1/datanets", lambda route: held.append(route))
+    ask(page, QUESTION)
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    held[0].continue_()
+    expect(page.locator("article .citations")).to_be_visible()
+
+
 def test_a_second_press_so_soon_stops_nothing(page: Page, model: ScriptedModel) -> None:
     model.replies = [DANCE]
     page.goto("/")

@@ -13,7 +13,7 @@ const TWICE_MILLISECONDS = 800; // a second press so soon is one that was meant 
 /** Fills `main`; returns what ends a question that is being answered. */
 export async function ask(main) {
   const answers = element("div", { class: "answers" });
-  const datanets = element("select", { id: "datanet", name: "datanet", required: true });
+  const datanets = element("select", { id: "datanet", name: "datanet" });
   const question = element("textarea", {
     id: "question", name: "question", rows: 2, required: true, maxlength: 4000,
     placeholder: "What do you want to know?",
@@ -40,8 +40,9 @@ export async function ask(main) {
     running = new AbortController();
     began = Date.now();
     button.textContent = "Stop";
-    await listed;
-    await asked({ datanet: datanets.value, question: question.value }, answers, running.signal);
+    await listed; // somebody may be quicker than the list of Datanets
+    if (datanets.value) await asked({ datanet: datanets.value, question: question.value }, answers, running.signal);
+    else datanets.focus();
     running = null;
     button.textContent = "Ask";
   });

@@ -6,9 +6,17 @@ import asyncio
 import secrets
 import time
 
+import pytest
+
 from api.limits import AWAY_SECONDS, Limits
 from cli.stack import free_port
 from footnote.errors import TooMany
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is no dead Redis."""
+    monkeypatch.setattr("api.limits.WAIT_SECONDS", 30.0)
 
 
 async def allowed(limits: Limits, who: str, per_minute: float, tries: int) -> int:
@@ -24,6 +32,7 @@ async def allowed(limits: Limits, who: str, per_minute: float, tries: int) -> in
     return sum(await asyncio.gather(*(take() for _ in range(tries))))
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_crowd_takes_exactly_what_a_bucket_holds(redis_url: str) -> None:
     async def crowd() -> int:
         one, other = Limits(redis_url), Limits(redis_url)
@@ -38,21 +47,23 @@ def test_a_crowd_takes_exactly_what_a_bucket_holds(redis_url: str) -> None:
     assert 20 <= found <= 20 + (time.monotonic() - began) / 3 + 1
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_bucket_in_redis_fills_again_and_never_overflows(redis_url: str) -> None:
-    async def run() -> tuple[int, int, int]:
+    async def run() -> tuple[int, int, int, float]:
         limits, who = Limits(redis_url), secrets.token_hex(8)
+        began = time.monotonic()
         first = await allowed(limits, who, 600, 700)
         await asyncio.sleep(0.55)
         second = await allowed(limits, who, 600, 100)
         await asyncio.sleep(0.3)
         third = await allowed(limits, who, 600, 700)
         await limits.close()
-        return first, second, third
+        return first, second, third, time.monotonic() - began
 
-    first, second, third = asyncio.run(run())
-    assert 600 <= first <= 620
-    assert 4 <= second <= 30, "ten a second"
-    assert third < 60, "what was left lies there, and no more"
+    first, second, third, took = asyncio.run(run())
+    assert first >= 600
+    assert second >= 4, "ten a second"
+    assert first + second + third <= 600 + 10 * took + 1, "what was left lies there, and no more"
 
 
 def test_while_redis_is_away_it_is_left_alone_for_a_while() -> None:

@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
+from multiprocessing import get_context
 
 import pytest
 
@@ -35,7 +36,8 @@ LIKELY = {
 
 @cache
 def outcomes() -> list[Outcome]:
-    with ProcessPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
+    clean = get_context("spawn")  # no copy of a process that other tests left threads in
+    with ProcessPoolExecutor(min(2, os.cpu_count() or 1), clean) as pool:
         return list(pool.map(run_seed, SEEDS, chunksize=5))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -205,6 +206,33 @@ def test_the_twin_of_a_signature_is_refused(browser: Browser, stage: Stage) -> N
         assert page.evaluate(TWIN, given) == []
         given["receipt"]["signature"] = "0x" + twin.hex()
         assert "the signature is the twin of the one that was made" in page.evaluate(TWIN, given)
+
+
+def test_a_policy_that_splits_fees_in_another_way_says_nothing_of_the_amounts(
+    browser: Browser, stage: Stage
+) -> None:
+    given = to_check(stage)
+    parts = given["receipt"]["policy"]["parts_ppm"]
+    parts["data"], parts["model_host"] = parts["model_host"], parts["data"]
+    with watched(browser, stage.service.url) as page:
+        page.goto("/")
+        assert "the policy splits fees in another way" in page.evaluate(TWIN, given)
+
+
+def test_a_byte_order_mark_is_a_character_of_the_text(browser: Browser, stage: Stage) -> None:
+    http, text = stage.service.http, "\ufeffThe heron of Brenn stands in the pond."
+    sent = {"id": "heron", "text": text, "contributors": [{"address": stage.contributor}]}
+    job = http.post("/v1/datanets/herons/documents", json=sent | {"license": "CC0-1.0"})
+    until = time.monotonic() + 60
+    while http.get(job.headers["location"]).json()["state"] not in ("done", "failed"):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    asked = {"datanet": "herons", "question": "Where does the heron of Brenn stand?"}
+    answer = http.post("/v1/answers", json=asked).json()
+    with watched(browser, stage.service.url) as page:
+        page.goto(f"/evidence/{answer['id']}/cit_1")
+        expect(page.locator("aside")).to_contain_text("Reckoned in your browser")
+        assert steps_of(page)[-1] == HOLDS
 
 
 def to_check(stage: Stage) -> dict[str, Any]:

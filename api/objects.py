@@ -51,7 +51,7 @@ def document_object(services: Services, datanet: str, document_id: str) -> dict[
             {"address": format_address(one.address), "name": one.name, "share_bps": one.share_bps}
             for one in document.contributors
         ],
-        "versions": ["sha256:" + one.hex() for one in snapshot.catalogue.versions(document_id)],
+        "versions": ["sha256:" + one.hex() for one in snapshot.catalogue.versions(document)],
         "text": snapshot.text(document.version),
     }
 

@@ -9,19 +9,17 @@ from typing import Any
 
 import click
 
-from footnote.errors import Invalid, NotFound
+from footnote.errors import NotFound
 from footnote.model import Document
 from footnote.settings import read_settings
 from indexer.commands import indexer_of
 from indexer.progress import reporter
 from indexer.tracing import put_first
-from rag.index.clusters import clusters
+from rag.index.clusters import Pairs, check_ruling, clusters
 from rag.index.datanets import published_folder
 from rag.index.documents import Catalogue
 from rag.index.lineage import Lineage, pair
 from rag.index.snapshot import CATALOGUE, current_manifest
-
-Pairs = Sequence[tuple[str, str]]
 
 
 def ruled(
@@ -32,8 +30,7 @@ def ruled(
     named = {*first, *(name for one in (*unrelated, *related) for name in one)}
     for name in sorted(named - documents.keys()):
         raise NotFound(f"no document {name!r}", "list them with footnote show")
-    if any(one == other for one, other in (*unrelated, *related)):
-        raise Invalid("a document is always itself", "name two documents")
+    check_ruling(unrelated, related)
     apart = lineage.unrelated | {pair(*one) for one in unrelated}
     lineage = replace(lineage, unrelated=frozenset(apart - {pair(*one) for one in related}))
     for name in reversed(first):

@@ -17,6 +17,12 @@ from footnote.errors import NotFound
 
 router = APIRouter(include_in_schema=False)
 
+VIEWS = (
+    "/", "/answers/{answer_id}", "/evidence/{answer_id}/{citation_id}", "/datanets",
+    "/datanets/{path:path}", "/contributors", "/contributors/{address}", "/operator",
+)  # fmt: skip
+"""Addresses of the page; ``app.js`` knows which view each one is."""
+
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -29,23 +35,19 @@ _HEADERS = {
 }
 
 
-@router.api_route("/", methods=["GET", "HEAD"])
-@router.api_route("/answers/{answer_id}", methods=["GET", "HEAD"])
-@router.api_route("/evidence/{answer_id}/{citation_id}", methods=["GET", "HEAD"])
-@router.api_route("/datanets", methods=["GET", "HEAD"])
-@router.api_route("/datanets/{path:path}", methods=["GET", "HEAD"])
-@router.api_route("/contributors", methods=["GET", "HEAD"])
-@router.api_route("/contributors/{address}", methods=["GET", "HEAD"])
-@router.api_route("/operator", methods=["GET", "HEAD"])
 async def page(request: Request) -> Response:
     """The page itself; which view it shows, its address says."""
     return _sent(request, "index.html")
 
 
-@router.api_route("/static/{path:path}", methods=["GET", "HEAD"])
 async def static(path: str, request: Request) -> Response:
     """A part of the page."""
     return _sent(request, path)
+
+
+for _path in VIEWS:
+    router.add_api_route(_path, page, methods=["GET", "HEAD"])
+router.add_api_route("/static/{path:path}", static, methods=["GET", "HEAD"])
 
 
 def _sent(request: Request, path: str) -> Response:

@@ -14,7 +14,7 @@ from api.routes.documents import accepted
 from api.services import Provided
 from api.uploads import incoming
 from footnote.errors import Invalid
-from rag.index.clusters import clusters
+from rag.index.clusters import check_ruling, clusters
 
 router = APIRouter(prefix="/v1/datanets", tags=["documents"], responses=schemas.PROBLEMS)
 
@@ -56,13 +56,9 @@ def rule(
     said = ruling.model_dump()
     if not any(said.values()):
         raise Invalid("the ruling says nothing", "name documents in first, unrelated or related")
-    pairs = [*ruling.unrelated, *ruling.related]
-    if any(one == other for one, other in pairs):
-        raise Invalid("a document is always itself", "name two documents")
-    apart, together = ({frozenset(one) for one in said[name]} for name in ("unrelated", "related"))
-    if apart & together:
-        raise Invalid("two documents are ruled both ways", "say one of the two")
-    for name in {*ruling.first, *(name for pair in pairs for name in pair)}:
+    check_ruling(ruling.unrelated, ruling.related)
+    named = {name for pair in (*ruling.unrelated, *ruling.related) for name in pair}
+    for name in {*ruling.first, *named}:
         snapshot.catalogue.document(name)  # refuses what is not there
     jobs.check_room(services.settings.home, datanet)
     with incoming(services.settings.home) as upload:

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from footnote.errors import Invalid
 from footnote.model import Document
 from rag.index.lineage import LINKED, Lineage, Link
 
 _FIRST_COME = 1
 """The arrival of the first text of a Datanet; rulings put texts before it."""
+
+
+Pairs = Sequence[Sequence[str]]
+
+
+def check_ruling(unrelated: Pairs, related: Pairs) -> None:
+    """Raise Invalid for pairs that no ruling can mean."""
+    if any(one == other for one, other in (*unrelated, *related)):
+        raise Invalid("a document is always itself", "name two documents")
+    if {frozenset(one) for one in unrelated} & {frozenset(one) for one in related}:
+        raise Invalid("two documents are ruled both ways", "say one of the two")
 
 
 def clusters_of(links: Iterable[Link]) -> list[list[str]]:

@@ -177,14 +177,15 @@ class Catalogue:
             return {one: lineage.Flags() for one in document_ids}
         return lineage.read_flags(self._database.rows, document_ids)
 
-    def versions(self, document_id: str) -> list[bytes]:
+    def versions(self, document: Document) -> list[bytes]:
         """The versions that the document ever had, as far as is known: the one of now, then the
         others by their arrival, the newest first."""
-        now = self.document(document_id).version
+        now = document.version
         if not self.has_lineage:
             return [now]
         rows = self._database.rows(
-            "SELECT version FROM arrivals WHERE document_id = ? ORDER BY number DESC", document_id
+            "SELECT version FROM arrivals WHERE document_id = ? ORDER BY number DESC",
+            document.document_id,
         )
         return [now, *(_bytes(version) for (version,) in rows if version != now)]
 

@@ -109,6 +109,7 @@ receipts = sa.Table(
     sa.Column("signer", sa.LargeBinary(20)),
     sa.Column("issued_at", sa.BigInteger, nullable=False),
     sa.UniqueConstraint("ledger_id", "datanet", "seq"),
+    sa.Index("ix_receipts_issued_at", "datanet", "issued_at"),
 )  # fmt: skip
 lines = sa.Table(
     "lines", metadata,
@@ -132,6 +133,7 @@ spending = sa.Table(
     sa.Column("day", sa.Integer, primary_key=True),
     sa.Column("account", sa.LargeBinary(20), primary_key=True),  # empty: the Datanet's fees
     sa.Column("amount", _Amount, nullable=False),
+    sa.Index("ix_spending_account", "account", "day"),
 )  # fmt: skip
 batches = sa.Table(
     "batches", metadata,

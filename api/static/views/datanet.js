@@ -64,7 +64,7 @@ async function activity(at, shown) {
       bars("Payouts", found.days, (day) => day.payouts, (day) => `${tokens(day.payouts)} tokens`)),
     funds ? list(
       ["Owed in all", money(funds.owed)], ["Settled", money(funds.settled)],
-      ["Pending", [money(funds.pending), funds.in_flight === "0" ? "" : [", of which on its way ", money(funds.in_flight)]].flat()],
+      ["Pending", [money(funds.pending), funds.in_flight === "0" ? "" : [", of which on its way ", money(funds.in_flight)]]],
       ["In the pool", funds.funds === null ? "no worker has looked yet" : [money(funds.funds), ", seen ", time(funds.funds_seen_at)]],
       ["Lasts for", funds.answers_left === null ? "unknown until something is owed" : `${counted(funds.answers_left, "more answer")}, as dear as those so far`])
       : element("p", {}, shown.paid ? "" : "Nothing is paid: run footnote register to put this Datanet on a chain."),
@@ -183,10 +183,9 @@ function clusterCard(cluster, place, at) {
 }
 
 function ruling(text, said, place, at) {
-  const button = element("button", { type: "button", class: "quiet", onclick: async () => {
+  return element("button", { type: "button", class: "quiet", onclick: async () => {
     const progress = element("div", {});
     place.prepend(progress);
     await follow(progress, () => post(`${at}/rulings`, said), () => showReview(place, at));
   } }, text);
-  return button;
 }

@@ -57,18 +57,20 @@ export function textWithMark(text, start, end, verdict = null) {
   let [from, to] = [Math.max(0, start - AROUND), Math.min(points.length, end + AROUND)];
   const [before, after] = [new Text(cut(from, start)), new Text(cut(end, to))];
   const more = (label, grow) => element("button", { type: "button", class: "quiet", onclick: (event) => {
-    grow();
-    event.target.hidden = from === 0 && grow === earlier || to === points.length && grow === later;
+    event.target.hidden = !grow();
   } }, label);
+  /** Shows more before; whether there is more still. */
   function earlier() {
     const next = Math.max(0, from - MORE);
     before.textContent = cut(next, from) + before.textContent;
     from = next;
+    return from > 0;
   }
   function later() {
     const next = Math.min(points.length, to + MORE);
     after.textContent += cut(to, next);
     to = next;
+    return to < points.length;
   }
   return element("section", { class: "document", "aria-label": "The document", tabindex: "0" },
     from > 0 ? more("Show what is before", earlier) : null,

@@ -10,6 +10,10 @@ const FAVOURITE = "footnote-contributor";
 const MOST_FILES = 200;
 let made = 0;
 
+for (const kind of ["dragover", "drop"]) { // beside the form a browser would leave the page for the file
+  document.addEventListener(kind, (event) => event.dataTransfer?.types.includes("Files") && event.preventDefault());
+}
+
 /** A form that sends documents to `datanet`, or to one that is named in it. `done` runs after. */
 export function uploadForm(datanet, done = () => {}) {
   const [id, chosen] = [`upload-${(made += 1)}`, []];
@@ -47,9 +51,6 @@ export function uploadForm(datanet, done = () => {}) {
   }
   for (const kind of ["dragleave", "drop"]) zone.addEventListener(kind, () => zone.classList.remove("over"));
   zone.addEventListener("drop", (event) => take(event.dataTransfer.files));
-  for (const kind of ["dragover", "drop"]) { // beside the zone a browser would leave the page for the file
-    document.addEventListener(kind, (event) => form.isConnected && event.preventDefault());
-  }
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (!chosen.length) return fill(outcome, problemCard(new Error("Choose at least one document.")));

@@ -1,4 +1,4 @@
-"""What pools hold, and what audits found."""
+"""What pools hold, what audits found, and how to count by day."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
+    op.create_index("ix_receipts_issued_at", "receipts", ["datanet", "issued_at"])
+    op.create_index("ix_spending_account", "spending", ["account", "day"])
     op.create_table(
         "funds",
         sa.Column("ledger_id", sa.LargeBinary(32), primary_key=True),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +132,28 @@ def test_documents_too_have_one_vector_in_any_batch_and_number_of_threads(
     alone = np.concatenate([fast.embed_documents([text]) for text in passages[:120]])
     assert (two.embed_documents(passages[:120]) == alone).all()
     assert two.embed_documents([]).shape == (0, 384)
+
+
+def test_a_model_may_compute_on_every_core_so_that_two_share_none(fast: ExportedEmbedder) -> None:
+    ready, done = threading.Event(), threading.Event()
+    thread_ids: list[int] = []
+
+    def compute() -> None:
+        thread_ids.append(threading.get_native_id())
+        ready.set()
+        while not done.is_set():
+            fast.embed_documents(["word " * 300] * 4)
+
+    computing = threading.Thread(target=compute)
+    computing.start()
+    ready.wait()
+    allowed = set()
+    for _ in range(200):
+        allowed.add(frozenset(os.sched_getaffinity(thread_ids[0])))
+        time.sleep(0.001)
+    done.set()
+    computing.join()
+    assert allowed == {frozenset(os.sched_getaffinity(0))}
 
 
 def ask_together(desk: SearchDesk, questions: list[str]) -> list[list[tuple[int, float]]]:

@@ -7,8 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-import numpy as np
-
 from bench.judge.corpus import Labelled
 from bench.judge.metrics import holds, ndcg, overlap, recall
 from footnote.model import Answer, Citation, Hit, Question, Span
@@ -143,7 +141,7 @@ def _rankings(
 ) -> dict[str, list[tuple[str, Span]]]:
     """Passages, best first, in the product's way and by its parts."""
     query = embedder.embed_question(question)
-    dense = [i for i, _ in snapshot.vectors.search(query[np.newaxis], DEPTH)[0]]
+    dense = snapshot.vectors.search(query, DEPTH)[0].tolist()
     lexical = [i for i, _ in snapshot.lexical.search(question, DEPTH)]
     points: dict[int, float] = {}
     for ranked in (dense, lexical):

@@ -15,7 +15,6 @@ import tantivy
 
 from footnote.errors import Broken, Unavailable
 
-TITLE_BOOST = 1.0
 _TOKENIZER = "footnote_en"
 _HEAP_BYTES = 64_000_000
 
@@ -122,11 +121,12 @@ class LexicalIndex:
 
     def search(self, question: str, k: int) -> list[tuple[int, float]]:
         """At most ``k`` pairs of chunk id and BM25 score, best first; equal scores by lower id."""
-        clauses = []
-        for term in content_terms(question):
-            for name, boost in (("text", 1.0), ("title", TITLE_BOOST)):
-                query = tantivy.Query.term_query(self._index.schema, name, term, "freq")
-                clauses.append((tantivy.Occur.Should, tantivy.Query.boost_query(query, boost)))
+        schema = self._index.schema
+        clauses = [
+            (tantivy.Occur.Should, tantivy.Query.term_query(schema, name, term, "freq"))
+            for term in content_terms(question)
+            for name in ("text", "title")
+        ]
         if not clauses:
             return []
         found = self._searcher.search(tantivy.Query.boolean_query(clauses), k, count=False).hits

@@ -130,25 +130,21 @@ class VectorIndex:
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
-    def search(self, queries: Vectors, k: int) -> list[list[tuple[int, float]]]:
-        """For each query, shape (n, d), at most ``k`` pairs of id and cosine, best first; equal
-        scores by the lower id."""
+    def search(self, query: Vectors, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """At most ``k`` ids with their cosines to ``query``, shape (d,), best first; equal ones by
+        the lower id."""
         # Searches run side by side; spinning OpenMP threads of each would only hinder the others.
         _faiss().omp_set_num_threads(1)
         with self._turn:
-            scores, ids = self._searched.search(queries, min(k, max(len(self), 1)))
-        return [
-            sorted(
-                (pair for pair in zip(row, row_scores, strict=True) if pair[0] != NOTHING),
-                key=lambda pair: (-pair[1], pair[0]),
-            )
-            for row, row_scores in zip(ids.tolist(), scores.tolist(), strict=True)
-        ]
+            (scores,), (ids,) = self._searched.search(query[np.newaxis], min(k, max(len(self), 1)))
+        if len(ids) and ids[-1] == NOTHING:
+            ids, scores = ids[ids != NOTHING], scores[ids != NOTHING]
+        order = np.lexsort((ids, -scores))
+        return ids[order], scores[order]
 
-    def scores_of(self, query: Vectors, ids: list[int]) -> list[float]:
+    def scores_of(self, query: Vectors, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """The cosine of ``query``, shape (d,), with each vector of ``ids``."""
-        if not ids:
-            return []
-        vectors = self._index.reconstruct_batch(np.array(ids, np.int64))
-        scores: list[float] = (vectors @ query).tolist()
+        if not len(ids):
+            return np.empty(0, np.float32)
+        scores: NDArray[np.float32] = self._index.reconstruct_batch(ids) @ query
         return scores

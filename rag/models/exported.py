@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from queue import SimpleQueue
+from queue import LifoQueue
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,7 @@ class ExportedModel:
         self._cut.enable_truncation(self.max_tokens)
         core = openvino().Core()
         network = core.read_model(str(export.folder / NETWORK))
-        self._free: SimpleQueue[Any] = SimpleQueue()
+        self._free: LifoQueue[Any] = LifoQueue()
         for _ in range(threads):
             compiled = core.compile_model(network, "CPU", ONE_THREAD)
             self._free.put(compiled.create_infer_request())

@@ -48,24 +48,19 @@ class Found:
     def without_its_documents(self) -> Found:
         """As if the Documents that answer it were not there: a question without an answer that
         names what the Datanet is about."""
-        kept = {
-            chunk_id
-            for chunk_id in self.candidates.dense
-            if self.document_of[chunk_id] not in self.question.documents
-        }
+        documents = [self.document_of[chunk_id] for chunk_id in self.candidates.ids.tolist()]
+        others = np.array([one not in self.question.documents for one in documents], np.bool_)
         return Found(
             LabelledQuestion(self.question.text, frozenset()),
-            Candidates(
-                {i: s for i, s in self.candidates.dense.items() if i in kept},
-                {i: s for i, s in self.candidates.lexical.items() if i in kept},
-            ),
+            self.candidates.where(others),
             self.document_of,
         )
 
     def ndcg(self, dense_weight: float, depth: int = 10) -> float:
         """Of Documents by their best chunk, each that answers counting one."""
-        fused = rank(fuse(self.candidates.dense, self.candidates.lexical, dense_weight))
-        ranked = list(dict.fromkeys(self.document_of[chunk_id] for chunk_id, _ in fused))[:depth]
+        found = self.candidates
+        best = found.ids[rank(found.ids, fuse(found, dense_weight))].tolist()
+        ranked = list(dict.fromkeys(self.document_of[chunk_id] for chunk_id in best))[:depth]
         right = self.question.documents
         gained = sum(
             1 / math.log2(place + 1) for place, d in enumerate(ranked, start=1) if d in right
@@ -80,7 +75,7 @@ def find(
     """Search for each question once."""
     for question in questions:
         found = candidates(snapshot, embedder, question.text, MIN_CANDIDATES)
-        spans = snapshot.catalogue.spans_of(sorted(found.dense))
+        spans = snapshot.catalogue.spans_of(found.ids.tolist())
         yield Found(question, found, {i: document_id for i, (document_id, _) in spans.items()})
 
 
@@ -180,7 +175,8 @@ def _features(snapshot: Snapshot, found: Found, dense_weight: float) -> tuple[fl
 
 def signals_of(snapshot: Snapshot, found: Found, dense_weight: float) -> Signals:
     """As the Answerer computes them."""
-    fused = rank(fuse(found.candidates.dense, found.candidates.lexical, dense_weight))[:K]
+    scores = fuse(found.candidates, dense_weight)
+    best = rank(found.candidates.ids, scores)[:K]
     asked = read_question(found.question.text, snapshot.lexical.rarity)
-    found_hits = hits(snapshot, found.candidates, fused)
+    found_hits = hits(snapshot, found.candidates, scores, best)
     return signals(asked, *select(found.question.text, asked, found_hits))

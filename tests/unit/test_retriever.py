@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,53 +14,63 @@ from indexer.readers.files import find_files
 from rag.index.datanets import datanet_folder
 from rag.index.snapshot import Snapshot, open_current
 from rag.models.embedder import SentenceTransformerEmbedder
-from rag.retrieval.retriever import fuse, rank, retrieve
+from rag.retrieval.retriever import Candidates, fuse, rank, retrieve
 from tests.corpus import WordEmbedder, fields, indexer, write_lines
 
 SCORES = st.dictionaries(st.integers(0, 30), st.floats(-1, 1, allow_nan=False), max_size=20)
+
+
+def found(dense: dict[int, float], lexical: dict[int, float]) -> Candidates:
+    ids = sorted(dense.keys() | lexical.keys())
+    return Candidates(
+        np.array(ids, np.int64),
+        np.array([dense.get(i, 0.0) for i in ids], np.float64),
+        np.array([lexical.get(i, 0.0) for i in ids], np.float64),
+    )
+
+
+def ranked(candidates: Candidates, weight: float) -> list[int]:
+    order: list[int] = candidates.ids[rank(candidates.ids, fuse(candidates, weight))].tolist()
+    return order
 
 
 @given(SCORES, st.dictionaries(st.integers(0, 30), st.floats(0, 50)), st.floats(0, 1))
 def test_fused_scores_lie_between_zero_and_one_for_every_candidate(
     dense: dict[int, float], lexical: dict[int, float], weight: float
 ) -> None:
-    dense = {key: 0.0 for key in lexical} | dense
-    fused = fuse(dense, lexical, weight)
-    assert fused.keys() == dense.keys()
-    assert all(-1e-9 <= score <= 1 + 1e-9 for score in fused.values())
-
-
-@given(SCORES, st.dictionaries(st.integers(0, 30), st.floats(0.01, 50)))
-def test_the_order_of_candidates_decides_nothing(
-    dense: dict[int, float], lexical: dict[int, float]
-) -> None:
-    dense = {key: 0.0 for key in lexical} | dense
-    turned = dict(reversed(list(dense.items()))), dict(reversed(list(lexical.items())))
-    assert rank(fuse(dense, lexical, 0.5)) == rank(fuse(*turned, 0.5))
+    candidates = found(dense, lexical)
+    fused = fuse(candidates, weight)
+    assert fused.shape == candidates.ids.shape
+    assert all(-1e-9 <= score <= 1 + 1e-9 for score in fused)
 
 
 def test_scores_are_stretched_to_their_range_and_mixed_by_weight() -> None:
-    fused = fuse({1: 0.9, 2: 0.5, 3: 0.1}, {2: 8.0, 3: 4.0}, 0.25)
-    assert fused == pytest.approx({1: 0.25, 2: 0.25 * 0.5 + 0.75, 3: 0.75 * 0.5})
+    fused = fuse(found({1: 0.9, 2: 0.5, 3: 0.1}, {2: 8.0, 3: 4.0}), 0.25)
+    assert fused.tolist() == pytest.approx([0.25, 0.25 * 0.5 + 0.75, 0.75 * 0.5])
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.5, 1.0])
 def test_one_candidate_of_both_searches_has_the_full_score(weight: float) -> None:
-    assert fuse({4: 0.3}, {4: 2.0}, weight) == {4: pytest.approx(1.0)}
+    assert fuse(found({4: 0.3}, {4: 2.0}), weight).tolist() == pytest.approx([1.0])
+
+
+def test_candidates_that_all_contradict_are_stretched_like_others() -> None:
+    assert fuse(found({1: -0.2, 2: -0.6}, {}), 1.0).tolist() == pytest.approx([1.0, 0.0])
 
 
 def test_a_weight_of_one_ranks_by_meaning_and_of_zero_by_words() -> None:
-    dense, lexical = {1: 0.9, 2: 0.5, 3: 0.1}, {3: 9.0, 2: 3.0}
-    assert [i for i, _ in rank(fuse(dense, lexical, 1.0))] == [1, 2, 3]
-    assert [i for i, _ in rank(fuse(dense, lexical, 0.0))] == [3, 2, 1]
+    both = found({1: 0.9, 2: 0.5, 3: 0.1}, {3: 9.0, 2: 3.0})
+    assert ranked(both, 1.0) == [1, 2, 3]
+    assert ranked(both, 0.0) == [3, 2, 1]
 
 
 def test_nothing_found_is_nothing_fused() -> None:
-    assert fuse({}, {}, 0.5) == {}
+    assert fuse(found({}, {}), 0.5).shape == (0,)
 
 
 def test_equal_scores_stand_by_the_lower_id_and_last_bits_decide_nothing() -> None:
-    assert [i for i, _ in rank({5: 0.3, 2: 0.3 + 1e-9, 9: 0.3 - 1e-9, 1: 0.2})] == [2, 5, 9, 1]
+    ids, scores = np.array([1, 2, 5, 9]), np.array([0.2, 0.3 + 1e-9, 0.3, 0.3 - 1e-9])
+    assert ids[rank(ids, scores)].tolist() == [2, 5, 9, 1]
 
 
 @pytest.fixture(scope="module")
@@ -131,9 +142,9 @@ def test_a_reranker_has_the_last_word(tmp_path: Path) -> None:
     indexer(tmp_path, embedder).ingest(find_files([path]), Defaults())
     snapshot = open_current(datanet_folder(tmp_path, "tales"))
     reranker = ByLength()
-    found = retrieve(snapshot, embedder, "What does it eat?", 3, reranker)
-    assert [h.chunk.document.document_id for h in found] == ["d0", "d1", "d2"]
-    assert [h.scores.fused for h in found] == [1 / (1 + len(f"T\n{h.chunk.text}")) for h in found]
+    hits = retrieve(snapshot, embedder, "What does it eat?", 3, reranker)
+    assert [h.chunk.document.document_id for h in hits] == ["d0", "d1", "d2"]
+    assert [h.scores.fused for h in hits] == [1 / (1 + len(f"T\n{h.chunk.text}")) for h in hits]
     assert len(reranker.read) == 5, "it reads more than it keeps"
 
 

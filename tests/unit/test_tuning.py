@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from footnote.errors import Invalid
@@ -15,14 +16,12 @@ ASKED = LabelledQuestion("q", frozenset({"right"}))
 
 def found(dense: dict[str, float], lexical: dict[str, float]) -> Found:
     names = sorted(dense)
-    number = {name: i for i, name in enumerate(names)}
-    return Found(
-        ASKED,
-        Candidates(
-            {number[n]: s for n, s in dense.items()}, {number[n]: s for n, s in lexical.items()}
-        ),
-        dict(enumerate(names)),
+    candidates = Candidates(
+        np.arange(len(names)),
+        np.array([dense[name] for name in names]),
+        np.array([lexical.get(name, 0.0) for name in names]),
     )
+    return Found(ASKED, candidates, dict(enumerate(names)))
 
 
 BY_WORDS = found({"right": 0.4, "wrong": 0.6, "far": 0.0}, {"right": 9.0, "wrong": 6.0})
@@ -47,8 +46,8 @@ def test_the_fit_is_never_below_either_half() -> None:
 def test_hiding_what_answers_leaves_the_rest() -> None:
     hidden = BY_WORDS.without_its_documents()
     assert hidden.question.documents == frozenset()
-    assert {hidden.document_of[i] for i in hidden.candidates.dense} == {"wrong", "far"}
-    assert {hidden.document_of[i] for i in hidden.candidates.lexical} == {"wrong"}
+    assert [hidden.document_of[i] for i in hidden.candidates.ids.tolist()] == ["far", "wrong"]
+    assert hidden.candidates.lexical.tolist() == [0.0, 6.0]
 
 
 def test_questions_are_read_from_a_file_or_a_folder(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import tempfile
@@ -37,7 +38,10 @@ class Served:
     def __call__(self) -> FastAPI:
         settings = read_settings()
         set_up_logs(settings.log_format)
-        return build_app(build_services(settings), self.host)
+        app = build_app(build_services(settings), self.host)
+        gc.collect()
+        gc.freeze()  # what lives as long as the process need not be looked through again and again
+        return app
 
 
 @click.command()

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -240,6 +241,7 @@ def _address_of(request: Request) -> str:
     return request.client.host if request.client else "unknown"
 
 
+@lru_cache(1_024)
 def _counted_as(address: str) -> str:
     """Under what an address is counted: of IPv6 whoever has one has the 2^64 beside it."""
     try:
@@ -251,6 +253,7 @@ def _counted_as(address: str) -> str:
     return address
 
 
+@lru_cache(1_024)
 def is_loopback(host: str) -> bool:
     """Whether ``host`` is reached from this machine alone."""
     try:

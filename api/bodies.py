@@ -45,16 +45,14 @@ class StrictJsonBodies:
                 refusal = read
             else:
                 body, refusal = read, _refused_body(read)
-        if refusal is not None:
+        if refusal is not None and _is_route(scope):
             await refusal(scope, receive, send)
             return
         await self._app(scope, _replayed(body, receive), send)
 
 
 def _is_checked(scope: Scope) -> bool:
-    if scope["method"] not in _WITH_BODY or _OTHER_BODIES.fullmatch(scope["path"]):
-        return False
-    return _is_route(scope)
+    return scope["method"] in _WITH_BODY and not _OTHER_BODIES.fullmatch(scope["path"])
 
 
 def _is_route(scope: Scope) -> bool:

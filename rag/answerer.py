@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from asyncio import wrap_future
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +28,7 @@ from rag.retrieval.retriever import MAX_K, Reranker
 from rag.retrieval.selection import select
 
 MAX_QUESTION_CODE_POINTS = 4_000
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 WEAK_EVIDENCE = (
     "The Datanet does not seem to hold the answer: no passage fits the question well enough."
@@ -225,7 +227,7 @@ def check_question(question: Question) -> None:
         )
     if "\x00" in question.text:
         raise Invalid("a NUL character in the question", "take it out")
-    if any("\ud800" <= character <= "\udfff" for character in question.text):
+    if _SURROGATE.search(question.text):
         raise Invalid("a lone surrogate in the question, which is no character", "take it out")
     if not 1 <= question.k <= MAX_K:
         raise Invalid("k out of range", f"give 1 to {MAX_K}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from queue import LifoQueue
+from threading import Lock, Semaphore
 from typing import Any
 
 import numpy as np
@@ -52,12 +52,16 @@ class ExportedModel:
         self._whole: Any = Tokenizer.from_file(str(export.folder / TOKENIZER))
         self._cut: Any = Tokenizer.from_file(str(export.folder / TOKENIZER))
         self._cut.enable_truncation(self.max_tokens)
-        core = openvino().Core()
+        package = openvino()
+        self._tensor = package.Tensor
+        core = package.Core()
         network = core.read_model(str(export.folder / NETWORK))
-        self._free: LifoQueue[Any] = LifoQueue()
+        self._free: list[tuple[tuple[int, ...], Any]] = []
+        self._count = Semaphore(0)
+        self._lending = Lock()
         for _ in range(threads):
             compiled = core.compile_model(network, "CPU", ONE_THREAD)
-            self._free.put(compiled.create_infer_request())
+            self._give_back((), compiled.create_infer_request())
             # The first of all inferences must have no other beside it: the package sets itself up
             # then, and two threads that do were seen to wait for each other for ever.
             self.embed([""])
@@ -101,12 +105,30 @@ class ExportedModel:
         return arrays
 
     def _infer(self, arrays: list[NDArray[np.int64]]) -> Vectors:
-        request = self._free.get()
+        """Shape (rows, dimension), of inputs of shape (rows, tokens)."""
+        shape = arrays[0].shape
+        request = self._lend(shape)
         try:
-            vectors: Vectors = request.infer(arrays)[0]
+            for position, array in enumerate(arrays):
+                request.set_input_tensor(position, self._tensor(array, shared_memory=True))
+            vectors: Vectors = request.infer(share_outputs=True)[0].copy()
         finally:
-            self._free.put(request)
+            self._give_back(shape, request)
         return vectors
+
+    def _lend(self, shape: tuple[int, ...]) -> Any:
+        """The free request that had this shape last, since another takes half a millisecond to
+        prepare for it; else the one that was used last, whose weights the caches may still hold."""
+        self._count.acquire()
+        with self._lending:
+            latest = reversed(range(len(self._free)))
+            at = next((i for i in latest if self._free[i][0] == shape), -1)
+            return self._free.pop(at)[1]
+
+    def _give_back(self, shape: tuple[int, ...], request: Any) -> None:
+        with self._lending:
+            self._free.append((shape, request))
+        self._count.release()
 
 
 def _batches(lengths: Sequence[int], longest: int) -> list[tuple[int, list[int]]]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from threading import Lock, Semaphore
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,8 @@ from numpy.typing import NDArray
 
 from footnote.model import Definition
 from rag.models.embedder import Prefixes, Vectors, definition_of, own_prefixes
-from rag.models.export import NETWORK, TOKENIZER, Export, openvino
+from rag.models.engines import Engines
+from rag.models.export import NETWORK, TOKENIZER, Export
 
 STEP = 8
 """Texts of eight lengths share a batch, and the processor is spared odd shapes: on one with AVX512
@@ -28,10 +28,6 @@ BATCH_TOKENS = 1_024
 """The most tokens in a batch: larger ones only miss the caches."""
 
 BATCH_TEXTS = 32
-
-ONE_THREAD = {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 1, "ENABLE_CPU_PINNING": False}
-"""Computes where it is called, without a hand-over. Pinned, as is OpenVINO's default, every model
-of one thread runs on the same core, whatever the others do."""
 
 _FIELDS = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
 
@@ -52,19 +48,8 @@ class ExportedModel:
         self._whole: Any = Tokenizer.from_file(str(export.folder / TOKENIZER))
         self._cut: Any = Tokenizer.from_file(str(export.folder / TOKENIZER))
         self._cut.enable_truncation(self.max_tokens)
-        package = openvino()
-        self._tensor = package.Tensor
-        core = package.Core()
-        network = core.read_model(str(export.folder / NETWORK))
-        self._free: list[tuple[tuple[int, ...], Any]] = []
-        self._count = Semaphore(0)
-        self._lending = Lock()
-        for _ in range(threads):
-            compiled = core.compile_model(network, "CPU", ONE_THREAD)
-            self._give_back((), compiled.create_infer_request())
-            # The first of all inferences must have no other beside it: the package sets itself up
-            # then, and two threads that do were seen to wait for each other for ever.
-            self.embed([""])
+        example = self._padded([self._cut.encode("")], STEP)
+        self._engines = Engines(export.folder / NETWORK, threads, example)
 
     def token_starts(self, text: str) -> list[int]:
         """Ascending code-point offsets at which the tokens of ``text`` start."""
@@ -82,7 +67,7 @@ class ExportedModel:
 
         def compute(batch: tuple[int, list[int]]) -> None:
             length, rows = batch
-            vectors[rows] = self._infer(self._padded([encoded[i] for i in rows], length))
+            vectors[rows] = self._engines.infer(self._padded([encoded[i] for i in rows], length))
 
         if not side_by_side or self.threads == 1 or len(batches) == 1:
             for batch in batches:
@@ -103,32 +88,6 @@ class ExportedModel:
                 row[: len(one.ids)] = getattr(one, _FIELDS[name])
             arrays.append(array)
         return arrays
-
-    def _infer(self, arrays: list[NDArray[np.int64]]) -> Vectors:
-        """Shape (rows, dimension), of inputs of shape (rows, tokens)."""
-        shape = arrays[0].shape
-        request = self._lend(shape)
-        try:
-            for position, array in enumerate(arrays):
-                request.set_input_tensor(position, self._tensor(array, shared_memory=True))
-            vectors: Vectors = request.infer(share_outputs=True)[0].copy()
-        finally:
-            self._give_back(shape, request)
-        return vectors
-
-    def _lend(self, shape: tuple[int, ...]) -> Any:
-        """The free request that had this shape last, since another takes half a millisecond to
-        prepare for it; else the one that was used last, whose weights the caches may still hold."""
-        self._count.acquire()
-        with self._lending:
-            latest = reversed(range(len(self._free)))
-            at = next((i for i in latest if self._free[i][0] == shape), -1)
-            return self._free.pop(at)[1]
-
-    def _give_back(self, shape: tuple[int, ...], request: Any) -> None:
-        with self._lending:
-            self._free.append((shape, request))
-        self._count.release()
 
 
 def _batches(lengths: Sequence[int], longest: int) -> list[tuple[int, list[int]]]:

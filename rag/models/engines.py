@@ -1,7 +1,7 @@
 """A model compiled several times over, and lent to one thread at a time.
 
 Questions in numbers are computed side by side, each batch on one core, since cores that share a
-batch wait for each other. A row that comes alone, while nothing else is computed, has the cores to
+batch wait for each other. What comes alone, while nothing else is computed, has the cores to
 itself, in two thirds of the time. Either way each number is the same sum in the same order.
 """
 
@@ -62,22 +62,25 @@ class Engines:
         self._places = Semaphore(threads)
         self._lending = Lock()
 
-    def infer(self, inputs: Inputs) -> Rows:
-        """The network's first output, shape (rows, …), for inputs of shape (rows, tokens)."""
+    def infer(self, inputs: Inputs, *, alone: bool) -> Rows:
+        """The network's first output, shape (rows, …), for inputs of shape (rows, tokens).
+
+        ``alone``: the caller has nothing else to compute.
+        """
         with self._places:
-            engine = self._lend(inputs[0].shape)
+            engine = self._lend(inputs[0].shape, alone)
             try:
                 return self._compute(engine, inputs)
             finally:
                 with self._lending:
                     (self._narrow if engine.cores == 1 else self._wide).append(engine)
 
-    def _lend(self, shape: tuple[int, ...]) -> _Engine:
-        """For one row and nothing beside it the wide one. Else the one that had this shape last,
+    def _lend(self, shape: tuple[int, ...], alone: bool) -> _Engine:
+        """The wide one where nothing else is computed. Else the one that had this shape last,
         since another takes half a millisecond to prepare for it; else the one used last, whose
         weights the caches may still hold."""
         with self._lending:
-            if shape[0] == 1 and self._wide and len(self._narrow) == self._threads:
+            if alone and self._wide and len(self._narrow) == self._threads:
                 return self._wide.pop()
             latest = reversed(range(len(self._narrow)))
             return self._narrow.pop(next((i for i in latest if self._narrow[i].shape == shape), -1))

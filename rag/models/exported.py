@@ -67,7 +67,9 @@ class ExportedModel:
 
         def compute(batch: tuple[int, list[int]]) -> None:
             length, rows = batch
-            vectors[rows] = self._engines.infer(self._padded([encoded[i] for i in rows], length))
+            vectors[rows] = self._engines.infer(
+                self._padded([encoded[i] for i in rows], length), alone=len(texts) == 1
+            )
 
         if not side_by_side or self.threads == 1 or len(batches) == 1:
             for batch in batches:

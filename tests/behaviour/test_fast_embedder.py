@@ -112,10 +112,12 @@ def test_prefixes_stand_before_texts(exported: Export, fast: ExportedEmbedder) -
     assert prefixed.definition.body["question_prefix"] == "query: "
 
 
+@pytest.mark.parametrize("threads", [1, 2, 3])
 def test_a_vector_is_the_same_to_the_last_bit_alone_and_in_any_batch(
-    fast: ExportedEmbedder, questions: list[str], passages: list[str]
+    exported: Export, threads: int, questions: list[str], passages: list[str]
 ) -> None:
     assert len(questions) == QUESTIONS
+    fast = ExportedEmbedder(exported, EMBEDDED_MODEL, threads=threads)
     alone = np.stack([fast.embed_question(question) for question in questions])
     for size in (2, 8, 31, QUESTIONS):
         for start in range(0, QUESTIONS, size):

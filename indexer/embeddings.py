@@ -65,6 +65,11 @@ class CachedEmbeddings:
             self._computing = list(missing), computing
         return kept
 
+    @property
+    def pending(self) -> int:
+        """How many vectors are being computed."""
+        return len(self._computing[0]) if self._computing else 0
+
     def finish(self) -> int:
         """Keep what is being computed; returns how many vectors those were."""
         if self._computing is None:

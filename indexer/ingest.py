@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -222,8 +222,9 @@ class Indexer:
             if self.export is not None and manifest is not None:
                 changed = changed or manifest.export != self.export
             if changed or manifest is None or self._recipe_differs(manifest):
-                self._index(contents, texts, report)
-                manifest = self._publish(contents, texts, tuned)
+                with closing(CachedEmbeddings(self.cache, self.embedder)) as cache:
+                    self._index(contents, texts, report, cache)
+                    manifest = self._publish(contents, texts, report, cache, tuned)
             report.chunks = manifest.chunks
             report.snapshot = manifest.snapshot_hex
         report.seconds = round(time.monotonic() - began, 3)
@@ -335,10 +336,12 @@ class Indexer:
                         yield file, submission
                 self.report_to.advance(file.size, file.name)
 
-    def _index(self, contents: _Contents, texts: Texts, report: Report) -> None:
-        """Split and embed every document that has no chunks yet."""
+    def _index(
+        self, contents: _Contents, texts: Texts, report: Report, cache: CachedEmbeddings
+    ) -> None:
+        """Split and embed every document that has no chunks yet; the last vectors are still being
+        computed when this returns."""
         missing = [d for d in contents.documents.values() if d.document_id not in contents.chunks]
-        cache = CachedEmbeddings(self.cache, self.embedder)
         block: list[tuple[bytes, str]] = []
         done = 0
         self.report_to.stage("embedding", len(missing), "documents")
@@ -356,12 +359,17 @@ class Indexer:
                 del block[:EMBED_BLOCK]
                 self.report_to.advance(done, f"{report.chunks_embedded:,} chunks")
                 done = 0
-        report.chunks_embedded += cache.begin(block) + cache.finish()
+        report.chunks_embedded += cache.begin(block)
+        self.report_to.advance(done, f"{report.chunks_embedded + cache.pending:,} chunks")
+
+    def _embedded(
+        self, contents: _Contents, texts: Texts, report: Report, cache: CachedEmbeddings
+    ) -> None:
+        """Wait until the vector of every chunk is in the cache."""
+        report.chunks_embedded += cache.finish()
         # What another run put there may be gone since: the cache is only a cache.
         for document_id, rows in contents.chunks.items():
             report.chunks_embedded += self._restore(cache, contents, document_id, rows, texts)
-        self.report_to.advance(done, f"{report.chunks_embedded:,} chunks")
-        cache.close()
 
     @staticmethod
     def _row(contents: _Contents, document_id: str, span: Span, text: str) -> ChunkRow:
@@ -387,7 +395,15 @@ class Indexer:
         manifest = current_manifest(self.folder)
         return manifest.next_chunk_id if manifest else 0
 
-    def _publish(self, contents: _Contents, texts: Texts, tuned: Mapping[str, Any]) -> Manifest:
+    def _publish(
+        self,
+        contents: _Contents,
+        texts: Texts,
+        report: Report,
+        cache: CachedEmbeddings,
+        tuned: Mapping[str, Any],
+    ) -> Manifest:
+        """Write all parts of a snapshot, the vectors last, since they may still be computed."""
         rows = sorted(
             (row for rows in contents.chunks.values() for row in rows), key=lambda r: r.chunk_id
         )
@@ -396,14 +412,6 @@ class Indexer:
         before = replace(contents.lineage, arrivals=contents.arrivals, marks=contents.marks)
         lineage = trace(contents.documents, before, texts.get)
         Catalogue.write(building / CATALOGUE, contents.documents.values(), rows, lineage)
-        cache = CachedEmbeddings(self.cache, self.embedder)
-        vectors = VectorIndex.build(
-            self.embedder.dimension,
-            len(rows),
-            lambda: cache.blocks((row.chunk_id, row.text_sha256) for row in rows),
-        )
-        cache.close()
-        vectors.save(building / VECTORS)
         first_new = 0
         if contents.lexical is not None:
             shutil.copytree(
@@ -412,6 +420,13 @@ class Indexer:
             first_new = self._published_next_chunk_id()
         new_rows = [row for row in rows if row.chunk_id >= first_new]
         LexicalIndex.write(building / LEXICAL, _lexical_entries(contents, new_rows, texts))
+        self._embedded(contents, texts, report, cache)
+        vectors = VectorIndex.build(
+            self.embedder.dimension,
+            len(rows),
+            lambda: cache.blocks((row.chunk_id, row.text_sha256) for row in rows),
+        )
+        vectors.save(building / VECTORS)
         return publish(
             self.folder,
             building,

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +135,25 @@ def test_documents_too_have_one_vector_in_any_batch_and_number_of_threads(
     alone = np.concatenate([fast.embed_documents([text]) for text in passages[:120]])
     assert (two.embed_documents(passages[:120]) == alone).all()
     assert two.embed_documents([]).shape == (0, 384)
+
+
+def test_threads_that_embed_at_once_get_what_they_get_alone(
+    exported: Export, fast: ExportedEmbedder, questions: list[str]
+) -> None:
+    shared = ExportedEmbedder(exported, EMBEDDED_MODEL, threads=2)
+    expected = fast.embed_questions(questions)
+    wrong: list[int] = []
+
+    def ask(number: int) -> None:
+        for start in range(number, 200, 5):
+            size = (start % 3) * 4 + 1
+            found = shared.embed_questions(questions[start : start + size])
+            if (found != expected[start : start + size]).any():
+                wrong.append(start)
+
+    with ThreadPoolExecutor(5) as pool:
+        list(pool.map(ask, range(5)))
+    assert wrong == []
 
 
 def test_a_model_may_compute_on_every_core_so_that_two_share_none(fast: ExportedEmbedder) -> None:

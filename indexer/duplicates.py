@@ -93,8 +93,8 @@ class Boilerplate:
 
     def _holders(self, of: NDArray[np.int64]) -> tuple[Shingles, NDArray[np.int64]]:
         """Each shingle, and how many hold it."""
-        each = np.unique(np.stack([self._hashes.astype(np.int64), of]), axis=1)[0]
-        found, times = np.unique(each, return_counts=True)
+        pairs = np.unique(self._hashes.astype(np.uint64) << np.uint64(32) | of.astype(np.uint64))
+        found, times = np.unique(pairs >> np.uint64(32), return_counts=True)
         return found.astype(np.uint32), times
 
     def holds(self, text: str) -> bool:

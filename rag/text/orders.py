@@ -101,11 +101,14 @@ def _in_language(language: _Language, shown: str) -> bool:
             language.kinds[kind].search(told) for kind in ("duty", "cite", "favour")
         ):
             return True
+    places: dict[str, list[re.Match[str]]] = {}
     for first, *others in _RULES:
         if first not in language.kinds:
             continue
+        if first not in places:
+            places[first] = list(language.kinds[first].finditer(shown))
         near = _NEAR_OTHERS if first == "ignore" else _NEAR
-        for match in language.kinds[first].finditer(shown):
+        for match in places[first]:
             around = _sentence_around(shown, match.start(), match.end(), near)
             if all(language.kinds[kind].search(around) for kind in others):
                 return True

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from footnote.errors import Busy, Invalid, NotFound
 from footnote.ids import sha256
-from footnote.model import Document, Span
+from footnote.model import Document
 from indexer.admission import Defaults, admit, marks_of
 from indexer.embeddings import CachedEmbeddings
 from indexer.progress import Reporter, Silent
@@ -133,6 +133,56 @@ class _Contents:
             self.lexical = None
 
 
+@dataclass(slots=True)
+class _Blocks:
+    """Documents on their way to vectors: split into chunks, which are embedded a block at a time
+    while the caller goes on.
+
+    ``begun``: a block was. ``documents``: how many were split.
+    """
+
+    embedder: Embedder
+    size: ChunkSize
+    contents: _Contents
+    report: Report
+    cache: CachedEmbeddings
+    begun: bool = False
+    documents: int = 0
+    _waiting: list[tuple[bytes, str]] = field(default_factory=list)
+
+    @property
+    def chunks(self) -> int:
+        """How many are embedded, or are being embedded."""
+        return self.report.chunks_embedded + self.cache.pending
+
+    def add(self, document: Document, text: str) -> bool:
+        """Give ``document`` its chunks; returns whether a block was begun by that."""
+        rows = []
+        for span in split_text(text, self.embedder.token_starts, self.size):
+            piece = span.of(text)
+            text_sha256 = sha256(piece.encode("utf-8"))
+            rows.append(
+                ChunkRow(self.contents.next_chunk_id, document.document_id, span, text_sha256)
+            )
+            self.contents.next_chunk_id += 1
+            self._waiting.append((text_sha256, piece))
+        self.contents.chunks[document.document_id] = rows
+        self.documents += 1
+        full = len(self._waiting) >= EMBED_BLOCK
+        while len(self._waiting) >= EMBED_BLOCK:
+            self._begin(EMBED_BLOCK)
+        return full
+
+    def rest(self) -> None:
+        """Begin what is less than a block."""
+        self._begin(len(self._waiting))
+
+    def _begin(self, count: int) -> None:
+        self.begun = True
+        self.report.chunks_embedded += self.cache.begin(self._waiting[:count])
+        del self._waiting[:count]
+
+
 @dataclass(frozen=True, slots=True)
 class Indexer:
     """Everything an ingest needs, built once by its caller."""
@@ -156,8 +206,8 @@ class Indexer:
         Where a file or line could not be read nothing is removed, since nobody knows what it held.
         """
 
-        def change(contents: _Contents, texts: Texts, report: Report) -> None:
-            seen = self._admit_all(files, defaults, contents, texts, report)
+        def change(contents: _Contents, texts: Texts, report: Report, blocks: _Blocks) -> None:
+            seen = self._admit_all(files, defaults, contents, texts, report, blocks)
             report.prune_skipped = prune and report.unreadable > 0
             gone = sorted(contents.documents.keys() - seen)
             for document_id in gone if prune and not report.prune_skipped else ():
@@ -169,7 +219,7 @@ class Indexer:
     def remove(self, document_ids: Iterable[str]) -> Report:
         """Take documents out; NotFound names the first that is not there."""
 
-        def change(contents: _Contents, texts: Texts, report: Report) -> None:
+        def change(contents: _Contents, texts: Texts, report: Report, _: _Blocks) -> None:
             for document_id in document_ids:
                 if document_id not in contents.documents:
                     raise NotFound(f"no document {document_id!r}", "list them with footnote show")
@@ -182,7 +232,7 @@ class Indexer:
     def rebuild(self) -> Report:
         """Index all documents again from their stored text."""
 
-        def change(contents: _Contents, texts: Texts, report: Report) -> None:
+        def change(contents: _Contents, texts: Texts, report: Report, _: _Blocks) -> None:
             contents.chunks.clear()
             contents.next_chunk_id, contents.lexical = 0, None
             report.unchanged = len(contents.documents)
@@ -196,7 +246,7 @@ class Indexer:
             ruling: the Lineage as ruled, from what it was and the Documents by id.
         """
 
-        def change(contents: _Contents, texts: Texts, report: Report) -> None:
+        def change(contents: _Contents, texts: Texts, report: Report, _: _Blocks) -> None:
             before = replace(contents.lineage, arrivals=contents.arrivals)
             contents.lineage = ruling(before, contents.documents)
             contents.arrivals = dict(contents.lineage.arrivals)
@@ -208,10 +258,14 @@ class Indexer:
         """Apply ``change`` under the Datanet's lock and publish what came of it."""
         began = time.monotonic()
         report = Report()
-        with _exclusive(self.folder):
+        with (
+            _exclusive(self.folder),
+            closing(CachedEmbeddings(self.cache, self.embedder)) as cache,
+        ):
             texts = Texts(self.folder.texts)
             manifest, contents = self._load()
-            change(contents, texts, report)
+            blocks = _Blocks(self.embedder, self.size, contents, report, cache)
+            change(contents, texts, report, blocks)
             changed = always or report.added or report.updated or report.removed
             if manifest is None and not contents.documents:
                 report.seconds = round(time.monotonic() - began, 3)
@@ -222,9 +276,8 @@ class Indexer:
             if self.export is not None and manifest is not None:
                 changed = changed or manifest.export != self.export
             if changed or manifest is None or self._recipe_differs(manifest):
-                with closing(CachedEmbeddings(self.cache, self.embedder)) as cache:
-                    self._index(contents, texts, report, cache)
-                    manifest = self._publish(contents, texts, report, cache, tuned)
+                self._index(contents, texts, blocks)
+                manifest = self._publish(contents, texts, report, cache, tuned)
             report.chunks = manifest.chunks
             report.snapshot = manifest.snapshot_hex
         report.seconds = round(time.monotonic() - began, 3)
@@ -280,6 +333,7 @@ class Indexer:
         contents: _Contents,
         texts: Texts,
         report: Report,
+        blocks: _Blocks,
     ) -> set[str]:
         """Take every submission in; returns the ids that the files name, refused ones too."""
         seen: dict[str, bytes | None] = {}
@@ -316,6 +370,8 @@ class Indexer:
             if new_text:
                 waiting.append(submission.text)
                 size += len(submission.text)
+                if not blocks.begun:  # the first is embedded while the others are still read
+                    blocks.add(document, submission.text)
             if size > TEXT_BLOCK_BYTES:
                 texts.put(waiting)
                 waiting.clear()
@@ -336,31 +392,19 @@ class Indexer:
                         yield file, submission
                 self.report_to.advance(file.size, file.name)
 
-    def _index(
-        self, contents: _Contents, texts: Texts, report: Report, cache: CachedEmbeddings
-    ) -> None:
+    def _index(self, contents: _Contents, texts: Texts, blocks: _Blocks) -> None:
         """Split and embed every document that has no chunks yet; the last vectors are still being
         computed when this returns."""
         missing = [d for d in contents.documents.values() if d.document_id not in contents.chunks]
-        block: list[tuple[bytes, str]] = []
-        done = 0
-        self.report_to.stage("embedding", len(missing), "documents")
+        done = blocks.documents
+        self.report_to.stage("embedding", done + len(missing), "documents")
         for document in missing:
-            text = texts.get(document.version)
-            rows = []
-            for span in split_text(text, self.embedder.token_starts, self.size):
-                piece = span.of(text)
-                rows.append(self._row(contents, document.document_id, span, piece))
-                block.append((rows[-1].text_sha256, piece))
-            contents.chunks[document.document_id] = rows
             done += 1
-            while len(block) >= EMBED_BLOCK:
-                report.chunks_embedded += cache.begin(block[:EMBED_BLOCK])
-                del block[:EMBED_BLOCK]
-                self.report_to.advance(done, f"{report.chunks_embedded:,} chunks")
+            if blocks.add(document, texts.get(document.version)):
+                self.report_to.advance(done, f"{blocks.chunks:,} chunks")
                 done = 0
-        report.chunks_embedded += cache.begin(block)
-        self.report_to.advance(done, f"{report.chunks_embedded + cache.pending:,} chunks")
+        blocks.rest()
+        self.report_to.advance(done, f"{blocks.chunks:,} chunks")
 
     def _embedded(
         self, contents: _Contents, texts: Texts, report: Report, cache: CachedEmbeddings
@@ -370,12 +414,6 @@ class Indexer:
         # What another run put there may be gone since: the cache is only a cache.
         for document_id, rows in contents.chunks.items():
             report.chunks_embedded += self._restore(cache, contents, document_id, rows, texts)
-
-    @staticmethod
-    def _row(contents: _Contents, document_id: str, span: Span, text: str) -> ChunkRow:
-        row = ChunkRow(contents.next_chunk_id, document_id, span, sha256(text.encode("utf-8")))
-        contents.next_chunk_id += 1
-        return row
 
     @staticmethod
     def _restore(

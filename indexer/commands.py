@@ -15,9 +15,10 @@ from footnote.errors import NotFound, Refused
 from footnote.model import Document
 from footnote.settings import Settings, read_settings
 from indexer.admission import Defaults
-from indexer.ingest import Indexer, Report
+from indexer.ingest import Indexer
 from indexer.progress import Reporter, reporter
 from indexer.readers.files import find_files
+from indexer.report import Report
 from rag.index.datanets import datanet_folder, datanet_names, published_folder
 from rag.index.documents import Catalogue, Texts
 from rag.index.snapshot import CATALOGUE, Manifest, current_manifest

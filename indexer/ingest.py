@@ -17,16 +17,18 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from footnote.errors import Busy, Invalid, NotFound
-from footnote.ids import sha256
 from footnote.model import Document
 from indexer.admission import Defaults, admit, marks_of
+from indexer.blocks import Blocks
+from indexer.contents import Contents
 from indexer.embeddings import CachedEmbeddings
 from indexer.progress import Reporter, Silent
 from indexer.readers.files import FolderSettings, SourceFile, read_file
 from indexer.readers.isolation import IsolatedReader
 from indexer.readers.limits import Limits
 from indexer.readers.submission import Submission, Unreadable
-from indexer.splitter import CHUNKER, ChunkSize, split_text
+from indexer.report import Refusal, Report
+from indexer.splitter import CHUNKER, ChunkSize
 from indexer.tracing import RECIPE, trace
 from rag.index.calibration import Calibration
 from rag.index.datanets import DatanetFolder
@@ -47,140 +49,11 @@ from rag.index.snapshot import (
 from rag.index.vectors import VectorIndex, kind_for
 from rag.models.embedder import Embedder
 
-EMBED_BLOCK = 512
-"""Chunks embedded between two commits of the cache."""
-
 TEXT_BLOCK_BYTES = 8_000_000
 """Text stored between two commits of the text store."""
 
 DENSE_WEIGHT = 0.5
 """Of a new Datanet: the optimum is flat between 0.4 and 0.6."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A document that was not taken, or a ``file`` that could not be read."""
-
-    document_id: str
-    reason: str
-    file: str
-    code: str
-    what_to_do: str
-
-
-@dataclass(slots=True)
-class Report:
-    """What an ingest did; the last line of output with ``--json``."""
-
-    added: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    removed: int = 0
-    refusals: list[Refusal] = field(default_factory=list)
-    marked: list[dict[str, Any]] = field(default_factory=list)
-    """Documents with hidden passages, which were left out, or with instructions to machines."""
-    chunks: int = 0
-    chunks_embedded: int = 0
-    seconds: float = 0.0
-    snapshot: str = ""
-    unreadable: int = 0
-    prune_skipped: bool = False
-
-    @property
-    def refused(self) -> list[dict[str, str]]:
-        """Which documents, and why."""
-        return [{"id": one.document_id, "reason": one.reason} for one in self.refusals]
-
-    def as_json(self) -> dict[str, Any]:
-        hidden = {"unreadable", "prune_skipped"} | (set() if self.marked else {"marked"})
-        shown = ["refused" if name == "refusals" else name for name in self.__slots__]
-        return {name: getattr(self, name) for name in shown if name not in hidden}
-
-
-@dataclass(slots=True)
-class _Contents:
-    """The state of a Datanet while an ingest changes it, by document id."""
-
-    documents: dict[str, Document]
-    chunks: dict[str, list[ChunkRow]]
-    next_chunk_id: int
-    lexical: Path | None = None
-    """The published lexical index while it can still be added to; None once an entry in it went
-    or changed."""
-    lineage: Lineage = field(default_factory=Lineage)
-    arrivals: dict[tuple[str, bytes], int] = field(init=False)
-    next_arrival: int = field(init=False)
-    marks: dict[str, Mapping[str, int]] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.arrivals = dict(self.lineage.arrivals)
-        self.marks = dict(self.lineage.marks)
-        self.next_arrival = max(self.arrivals.values(), default=0) + 1
-        for document in self.documents.values():
-            self.arrive(document)
-
-    def arrive(self, document: Document) -> None:
-        """Give a version that never came before the next number."""
-        number = self.arrivals.setdefault(
-            (document.document_id, document.version), self.next_arrival
-        )
-        self.next_arrival = max(self.next_arrival, number + 1)
-
-    def drop(self, document_id: str) -> None:
-        del self.documents[document_id]
-        self.marks.pop(document_id, None)
-        if self.chunks.pop(document_id, None):
-            self.lexical = None
-
-
-@dataclass(slots=True)
-class _Blocks:
-    """Documents on their way to vectors: split into chunks, which are embedded a block at a time
-    while the caller goes on.
-
-    ``begun``: a block was. ``documents``: how many were split.
-    """
-
-    embedder: Embedder
-    size: ChunkSize
-    contents: _Contents
-    report: Report
-    cache: CachedEmbeddings
-    begun: bool = False
-    documents: int = 0
-    _waiting: list[tuple[bytes, str]] = field(default_factory=list)
-
-    @property
-    def chunks(self) -> int:
-        """How many are embedded, or are being embedded."""
-        return self.report.chunks_embedded + self.cache.pending
-
-    def add(self, document: Document, text: str) -> bool:
-        """Give ``document`` its chunks; returns whether a block was begun by that."""
-        rows = []
-        for span in split_text(text, self.embedder.token_starts, self.size):
-            piece = span.of(text)
-            text_sha256 = sha256(piece.encode("utf-8"))
-            rows.append(
-                ChunkRow(self.contents.next_chunk_id, document.document_id, span, text_sha256)
-            )
-            self.contents.next_chunk_id += 1
-            self._waiting.append((text_sha256, piece))
-        self.contents.chunks[document.document_id] = rows
-        self.documents += 1
-        full = len(self._waiting) >= EMBED_BLOCK
-        while len(self._waiting) >= EMBED_BLOCK:
-            self._begin(EMBED_BLOCK)
-        return full
-
-    def rest(self) -> None:
-        """Begin what is less than a block."""
-        self._begin(len(self._waiting))
-
-    def _begin(self, count: int) -> None:
-        self.begun = True
-        self.report.chunks_embedded += self.cache.begin(self._waiting[:count])
-        del self._waiting[:count]
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +79,7 @@ class Indexer:
         Where a file or line could not be read nothing is removed, since nobody knows what it held.
         """
 
-        def change(contents: _Contents, texts: Texts, report: Report, blocks: _Blocks) -> None:
+        def change(contents: Contents, texts: Texts, report: Report, blocks: Blocks) -> None:
             seen = self._admit_all(files, defaults, contents, texts, report, blocks)
             report.prune_skipped = prune and report.unreadable > 0
             gone = sorted(contents.documents.keys() - seen)
@@ -219,7 +92,7 @@ class Indexer:
     def remove(self, document_ids: Iterable[str]) -> Report:
         """Take documents out; NotFound names the first that is not there."""
 
-        def change(contents: _Contents, texts: Texts, report: Report, _: _Blocks) -> None:
+        def change(contents: Contents, texts: Texts, report: Report, _: Blocks) -> None:
             for document_id in document_ids:
                 if document_id not in contents.documents:
                     raise NotFound(f"no document {document_id!r}", "list them with footnote show")
@@ -232,7 +105,7 @@ class Indexer:
     def rebuild(self) -> Report:
         """Index all documents again from their stored text."""
 
-        def change(contents: _Contents, texts: Texts, report: Report, _: _Blocks) -> None:
+        def change(contents: Contents, texts: Texts, report: Report, _: Blocks) -> None:
             contents.chunks.clear()
             contents.next_chunk_id, contents.lexical = 0, None
             report.unchanged = len(contents.documents)
@@ -246,7 +119,7 @@ class Indexer:
             ruling: the Lineage as ruled, from what it was and the Documents by id.
         """
 
-        def change(contents: _Contents, texts: Texts, report: Report, _: _Blocks) -> None:
+        def change(contents: Contents, texts: Texts, report: Report, _: Blocks) -> None:
             before = replace(contents.lineage, arrivals=contents.arrivals)
             contents.lineage = ruling(before, contents.documents)
             contents.arrivals = dict(contents.lineage.arrivals)
@@ -264,7 +137,7 @@ class Indexer:
         ):
             texts = Texts(self.folder.texts)
             manifest, contents = self._load()
-            blocks = _Blocks(self.embedder, self.size, contents, report, cache)
+            blocks = Blocks(cache, self.embedder, self.size, contents)
             change(contents, texts, report, blocks)
             changed = always or report.added or report.updated or report.removed
             if manifest is None and not contents.documents:
@@ -277,16 +150,17 @@ class Indexer:
                 changed = changed or manifest.export != self.export
             if changed or manifest is None or self._recipe_differs(manifest):
                 self._index(contents, texts, blocks)
-                manifest = self._publish(contents, texts, report, cache, tuned)
+                manifest = self._publish(contents, texts, blocks, tuned)
+                report.chunks_embedded = blocks.embedded
             report.chunks = manifest.chunks
             report.snapshot = manifest.snapshot_hex
         report.seconds = round(time.monotonic() - began, 3)
         return report
 
-    def _load(self) -> tuple[Manifest | None, _Contents]:
+    def _load(self) -> tuple[Manifest | None, Contents]:
         manifest = current_manifest(self.folder)
         if manifest is None:
-            return None, _Contents({}, {}, 0)
+            return None, Contents({}, {}, 0)
         published = self.folder.snapshots / manifest.folder_name
         catalogue = Catalogue(published / CATALOGUE)
         documents = {document.document_id: document for document in catalogue.documents()}
@@ -294,9 +168,9 @@ class Indexer:
         if manifest.body.get("attribution") != RECIPE:
             lineage = replace(lineage, sketches={}, clusters={})
         if self._recipe_differs(manifest):
-            return manifest, _Contents(documents, {}, 0, None, lineage)
+            return manifest, Contents(documents, {}, 0, None, lineage)
         lexical = published / LEXICAL if is_whole(published, manifest, LEXICAL) else None
-        contents = _Contents(documents, {}, manifest.next_chunk_id, lexical, lineage)
+        contents = Contents(documents, {}, manifest.next_chunk_id, lexical, lineage)
         for row in catalogue.chunks():
             contents.chunks.setdefault(row.document_id, []).append(row)
         return manifest, contents
@@ -330,10 +204,10 @@ class Indexer:
         self,
         files: list[SourceFile],
         defaults: Defaults,
-        contents: _Contents,
+        contents: Contents,
         texts: Texts,
         report: Report,
-        blocks: _Blocks,
+        blocks: Blocks,
     ) -> set[str]:
         """Take every submission in; returns the ids that the files name, refused ones too."""
         seen: dict[str, bytes | None] = {}
@@ -392,7 +266,7 @@ class Indexer:
                         yield file, submission
                 self.report_to.advance(file.size, file.name)
 
-    def _index(self, contents: _Contents, texts: Texts, blocks: _Blocks) -> None:
+    def _index(self, contents: Contents, texts: Texts, blocks: Blocks) -> None:
         """Split and embed every document that has no chunks yet; the last vectors are still being
         computed when this returns."""
         missing = [d for d in contents.documents.values() if d.document_id not in contents.chunks]
@@ -406,40 +280,12 @@ class Indexer:
         blocks.rest()
         self.report_to.advance(done, f"{blocks.chunks:,} chunks")
 
-    def _embedded(
-        self, contents: _Contents, texts: Texts, report: Report, cache: CachedEmbeddings
-    ) -> None:
-        """Wait until the vector of every chunk is in the cache."""
-        report.chunks_embedded += cache.finish()
-        # What another run put there may be gone since: the cache is only a cache.
-        for document_id, rows in contents.chunks.items():
-            report.chunks_embedded += self._restore(cache, contents, document_id, rows, texts)
-
-    @staticmethod
-    def _restore(
-        cache: CachedEmbeddings,
-        contents: _Contents,
-        document_id: str,
-        rows: list[ChunkRow],
-        texts: Texts,
-    ) -> int:
-        lost = [row for row in rows if not cache.has(row.text_sha256)]
-        if not lost:
-            return 0
-        text = texts.get(contents.documents[document_id].version)
-        return cache.compute([(row.text_sha256, row.span.of(text)) for row in lost])
-
     def _published_next_chunk_id(self) -> int:
         manifest = current_manifest(self.folder)
         return manifest.next_chunk_id if manifest else 0
 
     def _publish(
-        self,
-        contents: _Contents,
-        texts: Texts,
-        report: Report,
-        cache: CachedEmbeddings,
-        tuned: Mapping[str, Any],
+        self, contents: Contents, texts: Texts, blocks: Blocks, tuned: Mapping[str, Any]
     ) -> Manifest:
         """Write all parts of a snapshot, the vectors last, since they may still be computed."""
         rows = sorted(
@@ -458,11 +304,11 @@ class Indexer:
             first_new = self._published_next_chunk_id()
         new_rows = [row for row in rows if row.chunk_id >= first_new]
         LexicalIndex.write(building / LEXICAL, _lexical_entries(contents, new_rows, texts))
-        self._embedded(contents, texts, report, cache)
+        blocks.finish(texts)
         vectors = VectorIndex.build(
             self.embedder.dimension,
             len(rows),
-            lambda: cache.blocks((row.chunk_id, row.text_sha256) for row in rows),
+            lambda: blocks.cache.blocks((row.chunk_id, row.text_sha256) for row in rows),
         )
         vectors.save(building / VECTORS)
         return publish(
@@ -507,7 +353,7 @@ def _refusal(
     return Refusal(refused.document_id, reason, file.name, code, what_to_do)
 
 
-def _take(contents: _Contents, document: Document, report: Report) -> bool:
+def _take(contents: Contents, document: Document, report: Report) -> bool:
     """Put ``document`` into ``contents``; returns whether its text is new there."""
     before = contents.documents.get(document.document_id)
     if before == document:
@@ -529,7 +375,7 @@ def _take(contents: _Contents, document: Document, report: Report) -> bool:
 
 
 def _lexical_entries(
-    contents: _Contents, rows: list[ChunkRow], texts: Texts
+    contents: Contents, rows: list[ChunkRow], texts: Texts
 ) -> Iterator[LexicalEntry]:
     document: Document | None = None
     text = ""

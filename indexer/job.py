@@ -21,7 +21,7 @@ from footnote.jobs import DONE, FAILED, QUEUED, RUNNING, Job, first_state, job_o
 from footnote.settings import read_settings
 
 if TYPE_CHECKING:
-    from indexer.ingest import Report
+    from indexer.report import Report
 
 _LOOK_AGAIN_SECONDS = 0.2
 _SHOW_EVERY_SECONDS = 0.5

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
+import numpy as np
 import pytest
 from filelock import FileLock
 
 from footnote.errors import Broken, Busy, NotFound, Unavailable
 from footnote.ids import version_of
 from indexer.admission import Defaults
-from indexer.ingest import Report
 from indexer.readers.files import find_files
+from indexer.report import Report
 from indexer.splitter import ChunkSize
 from rag.index.datanets import datanet_folder
 from rag.index.documents import Texts
@@ -25,7 +29,7 @@ from rag.index.snapshot import (
     current_manifest,
     open_current,
 )
-from rag.models.embedder import Embedder, SentenceTransformerEmbedder
+from rag.models.embedder import Embedder, SentenceTransformerEmbedder, Vectors
 from rag.retrieval.retriever import retrieve
 from tests.corpus import ALICE, BOB, WordEmbedder, fields, indexer, stored_texts, write_lines
 
@@ -66,6 +70,59 @@ def test_a_first_ingest_publishes_every_document(
     assert report.snapshot == opened(home).manifest.snapshot_hex
     assert found(home, embedder, "How well do dogs hear?")[0] == "dogs"
     assert found(home, embedder, "How many insects live in a hive?")[0] == "bees"
+
+
+class Telling(WordEmbedder):
+    """Tells when texts come for the first time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.called = Event()
+
+    def embed_documents(self, texts: Sequence[str]) -> Vectors:
+        self.called.set()
+        return super().embed_documents(texts)
+
+
+class Waiting:
+    """A Reporter that lets the reading of files end only once an embedder was called."""
+
+    def __init__(self, called: Event) -> None:
+        self._called = called
+        self.units: dict[str, list[int]] = {}
+
+    def stage(self, name: str, total: int, unit: str) -> None:
+        self._stage = name
+        self.units[name] = [total, 0]
+
+    def advance(self, units: int, note: str = "") -> None:
+        self.units[self._stage][1] += units
+        if self._stage == "reading":
+            assert self._called.wait(60)
+
+
+def test_several_blocks_are_embedded_beside_the_reading_and_in_its_order(home: Path) -> None:
+    lines = [fields(f"d{i:04}", f"The word of this text is w{i}.") for i in range(1_300)]
+    write_lines(home / "a.jsonl", lines[:600])
+    write_lines(home / "b.jsonl", lines[600:])
+    embedder = Telling()
+    progress = Waiting(embedder.called)
+    own = replace(indexer(home, embedder), report_to=progress)
+    report = own.ingest(find_files([home / "a.jsonl", home / "b.jsonl"]), Defaults())
+    assert (report.chunks, report.chunks_embedded) == (1_300, 1_300)
+    assert progress.units["embedding"] == [1_300, 1_300]
+    snapshot = opened(home)
+    rows = sorted(snapshot.catalogue.chunks(), key=lambda row: row.chunk_id)
+    assert [row.document_id for row in rows] == [line["id"] for line in lines]
+    for row in rows[::50]:
+        (score,) = snapshot.vectors.scores_of(
+            embedder.embed_question(f"The word of this text is w{row.chunk_id}."),
+            np.array([row.chunk_id], np.int64),
+        )
+        assert score == pytest.approx(1.0, abs=1e-2)
+    assert own.ingest(find_files([home / "a.jsonl", home / "b.jsonl"]), Defaults()).unchanged == (
+        1_300
+    )
 
 
 def test_a_rerun_embeds_nothing_and_publishes_nothing(home: Path) -> None:

@@ -13,8 +13,8 @@ from footnote.errors import NotFound
 from footnote.ids import canonical_json, sha256
 from footnote.model import Span
 from indexer.admission import Defaults
-from indexer.ingest import Report
 from indexer.readers.files import find_files
+from indexer.report import Report
 from indexer.review import in_words, ruled
 from rag.index.clusters import clusters
 from rag.index.datanets import datanet_folder

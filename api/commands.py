@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
 from api.app import build_app, build_services
+from api.heads import BoundedHeads
 from api.telemetry import MULTIPROCESS
 from footnote.logs import set_up_logs
 from footnote.settings import read_settings
@@ -23,7 +24,7 @@ _HOW: dict[str, Any] = {
     "log_config": None,  # as ours
     "access_log": False,
     "loop": "uvloop" if sys.platform != "win32" else "asyncio",
-    "http": "httptools",
+    "http": BoundedHeads,
     "ws": "none",
     "timeout_graceful_shutdown": 10,
 }

@@ -29,7 +29,7 @@ _TITLES = {
     400: "Bad request", 401: "No key", 403: "Forbidden", 404: "Not found",
     405: "Method not allowed", 408: "Too slow", 409: "Conflict",
     413: "Body too large", 415: "Unsupported media type", 422: "Invalid request",
-    429: "Too many requests",
+    429: "Too many requests", 431: "Headers too large",
     500: "Something is broken", 503: "Unavailable", 507: "Storage full",
 }  # fmt: skip
 

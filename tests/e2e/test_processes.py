@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -86,3 +88,29 @@ def test_whichever_process_is_asked_counts_for_all(service: tuple[str, int]) -> 
         for text in counted
     ]
     assert answers == [12.0] * 6
+
+
+def test_a_head_without_an_end_is_refused_and_no_other_request_is(service: tuple[str, int]) -> None:
+    url, _ = service
+    port = httpx.URL(url).port
+    assert port is not None
+    for line in (b"X-Filler: %s\r\n" % (b"a" * 4_000), b"a" * 4_000):
+        with socket.create_connection(("127.0.0.1", port), 30) as client:
+            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-First: ")
+            with suppress(OSError):  # it hangs up before all is sent
+                for _ in range(1_000):
+                    client.sendall(line)
+            with suppress(ConnectionResetError):
+                assert client.recv(4_096).startswith(b"HTTP/1.1 431 ")
+    with socket.create_connection(("127.0.0.1", port), 30) as client:
+        client.sendall(b"nothing of the kind\r\n\r\n")
+        refused = client.recv(4_096)
+    assert refused.startswith(b"HTTP/1.1 400 ")
+    assert b"application/problem+json" in refused
+    assert b"malformed-request" in refused
+    with httpx.Client(base_url=url, timeout=30) as client:
+        for size in (0, 50_000):
+            assert client.get("/healthz", headers={"X-Filler": "a" * size}).status_code == 200
+        text = "x" * 200_000  # a body is not a head
+        asked = client.post("/v1/search", json={"datanet": "tales", "question": text})
+        assert asked.status_code == 422

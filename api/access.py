@@ -241,7 +241,7 @@ def _address_of(request: Request) -> str:
     return request.client.host if request.client else "unknown"
 
 
-@lru_cache(1_024)
+@lru_cache(128)
 def _counted_as(address: str) -> str:
     """Under what an address is counted: of IPv6 whoever has one has the 2^64 beside it."""
     try:
@@ -253,7 +253,7 @@ def _counted_as(address: str) -> str:
     return address
 
 
-@lru_cache(1_024)
+@lru_cache(128)
 def is_loopback(host: str) -> bool:
     """Whether ``host`` is reached from this machine alone."""
     try:

@@ -12,7 +12,7 @@ import asyncio
 import re
 
 from fastapi.responses import Response
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,6 +22,7 @@ from footnote import strict_json
 MAX_BODY_BYTES = 256 * 1024
 WAIT_SECONDS = 30.0
 """For all of a body."""
+_MOST_REMEMBERED, _LONGEST_REMEMBERED = 256, 128
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _OTHER_BODIES = re.compile(r"/v1/datanets/[^/]+/(?:documents|jobs/[^/]+/retry)")
 
@@ -31,9 +32,10 @@ class StrictJsonBodies:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._routes: set[tuple[str, str]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not _is_checked(scope):
+        if scope["type"] != "http" or not self._is_checked(scope):
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
@@ -45,19 +47,27 @@ class StrictJsonBodies:
                 refusal = read
             else:
                 body, refusal = read, _refused_body(read)
-        if refusal is not None and _is_route(scope):
+        if refusal is not None:
             await refusal(scope, receive, send)
             return
         await self._app(scope, _replayed(body, receive), send)
 
-
-def _is_checked(scope: Scope) -> bool:
-    return scope["method"] in _WITH_BODY and not _OTHER_BODIES.fullmatch(scope["path"])
-
-
-def _is_route(scope: Scope) -> bool:
-    """Whether anything takes this method here; else the answer is 404 or 405, whatever the body."""
-    return any(route.matches(scope)[0] is Match.FULL for route in scope["app"].router.routes)
+    def _is_checked(self, scope: Scope) -> bool:
+        """Whether something takes a JSON body here; else the answer is 404 or 405, whatever the
+        body, or it is read elsewhere."""
+        method, path = scope["method"], scope["path"]
+        if method not in _WITH_BODY or _OTHER_BODIES.fullmatch(path):
+            return False
+        if (method, path) in self._routes:
+            return True
+        routes = scope["app"].router.routes
+        if not any(route.matches(scope)[0] is Match.FULL for route in routes):
+            return False
+        if len(self._routes) >= _MOST_REMEMBERED:
+            self._routes.clear()
+        if len(path) <= _LONGEST_REMEMBERED:
+            self._routes.add((method, path))
+        return True
 
 
 def _refused_headers(request: Request) -> Response | None:
@@ -85,7 +95,7 @@ async def _read(request: Request) -> bytes | Response:
                 body += part
                 if len(body) > MAX_BODY_BYTES:
                     return _too_large()
-    except TimeoutError:
+    except (TimeoutError, ClientDisconnect):
         headers = {"Connection": "close"}
         return problem(408, "too-slow", "The body stopped in the middle; send it again.", headers)
     return bytes(body)

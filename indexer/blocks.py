@@ -20,8 +20,8 @@ EMBED_BLOCK = 512
 class Blocks:
     """Splits the documents of ``contents``; at most one block is computed at a time.
 
-    ``begun``: a block was. ``documents``: how many were split. ``embedded``: how many vectors were
-    computed.
+    ``begun``: a block was. ``documents``: how many were split, ``untold`` of them since somebody
+    was told. ``embedded``: how many vectors were computed.
     """
 
     cache: CachedEmbeddings
@@ -30,13 +30,9 @@ class Blocks:
     contents: Contents
     begun: bool = False
     documents: int = 0
+    untold: int = 0
     embedded: int = 0
     _waiting: list[tuple[bytes, str]] = field(default_factory=list)
-
-    @property
-    def chunks(self) -> int:
-        """How many are embedded, or are being embedded."""
-        return self.embedded + self.cache.pending
 
     def add(self, document: Document, text: str) -> bool:
         """Give ``document`` its chunks; returns whether a block was begun by that."""
@@ -49,6 +45,7 @@ class Blocks:
             self._waiting.append((text_sha256, piece))
         self.contents.chunks[document.document_id] = rows
         self.documents += 1
+        self.untold += 1
         full = len(self._waiting) >= EMBED_BLOCK
         while len(self._waiting) >= EMBED_BLOCK:
             self._begin(EMBED_BLOCK)

@@ -7,8 +7,10 @@ in half precision, which is what the exact index stores too.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -30,25 +32,33 @@ class CachedEmbeddings:
     """Computes vectors of texts once."""
 
     def __init__(self, path: Path, embedder: Embedder) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._embedder = embedder
         self._key = embedder.definition.definition_id
         self._beside = ThreadPoolExecutor(1)
-        self._computing: tuple[list[bytes], Future[Vectors]] | None = None
+        self._computing: tuple[int, Future[None]] | None = None
+
+    @cached_property
+    def _connection(self) -> sqlite3.Connection:
+        """Opened when it is needed: what embeds nothing needs no cache."""
+        return self._opened()
+
+    def _opened(self) -> sqlite3.Connection:
         try:
-            self._connection = sqlite3.connect(path, timeout=60)
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._connection.execute(_SCHEMA)
-        except sqlite3.OperationalError as error:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(self._path, timeout=60)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(_SCHEMA)
+        except (OSError, sqlite3.OperationalError) as error:
             raise Unavailable(
                 "the embedding cache cannot be opened", f"check the disk, then try again ({error})"
             ) from error
         except sqlite3.DatabaseError as error:
             raise Broken(
-                "the embedding cache cannot be used", f"delete {path.name} ({error})"
+                "the embedding cache cannot be used", f"delete {self._path.name} ({error})"
             ) from error
+        return connection
 
     def compute(self, texts: Sequence[tuple[bytes, str]]) -> int:
         """Compute and keep the vectors of those ``texts``, given with their hashes, that are not
@@ -56,37 +66,38 @@ class CachedEmbeddings:
         return self.begin(texts) + self.finish()
 
     def begin(self, texts: Sequence[tuple[bytes, str]]) -> int:
-        """Compute the vectors of ``texts`` while the caller goes on; they are kept by the next
-        call, or by :meth:`finish`. Returns how many of an earlier call were kept now."""
+        """Compute and keep the vectors of ``texts`` while the caller goes on. Waits for those of an
+        earlier call, and returns how many they were."""
         kept = self.finish()
         missing = {sha: text for sha, text in texts if not self.has(sha)}
         if missing:
-            computing = self._beside.submit(self._embedder.embed_documents, list(missing.values()))
-            self._computing = list(missing), computing
+            self._computing = len(missing), self._beside.submit(self._compute_and_keep, missing)
         return kept
 
     @property
     def pending(self) -> int:
         """How many vectors are being computed."""
-        return len(self._computing[0]) if self._computing else 0
+        return self._computing[0] if self._computing else 0
 
     def finish(self) -> int:
-        """Keep what is being computed; returns how many vectors those were."""
+        """Wait for what is being computed; returns how many vectors those were."""
         if self._computing is None:
             return 0
-        hashes, computing = self._computing
+        count, computing = self._computing
         self._computing = None
-        self._keep(hashes, computing.result().astype(np.float16))
-        return len(hashes)
+        computing.result()
+        return count
 
-    def _keep(self, hashes: Sequence[bytes], vectors: NDArray[np.float16]) -> None:
+    def _compute_and_keep(self, missing: Mapping[bytes, str]) -> None:
+        """In a thread of its own, so that nothing is lost where the caller does not come back."""
+        vectors = self._embedder.embed_documents(list(missing.values())).astype(np.float16)
         try:
-            with self._connection:
-                self._connection.executemany(
+            with closing(self._opened()) as connection, connection:
+                connection.executemany(
                     "INSERT OR REPLACE INTO embeddings VALUES (?,?,?)",
                     (
                         (self._key, sha, vector.tobytes())
-                        for sha, vector in zip(hashes, vectors, strict=True)
+                        for sha, vector in zip(missing, vectors, strict=True)
                     ),
                 )
         except sqlite3.OperationalError as error:
@@ -112,8 +123,10 @@ class CachedEmbeddings:
             yield self._block(block)
 
     def close(self) -> None:
-        self._beside.shutdown()
-        self._connection.close()
+        """What is being computed is kept all the same, beside whatever the process does next."""
+        self._beside.shutdown(wait=False)
+        if "_connection" in self.__dict__:
+            self._connection.close()
 
     def _block(self, block: list[tuple[int, bytes]]) -> tuple[NDArray[np.int64], Vectors]:
         vectors = np.stack([self._get(sha) for _, sha in block]).astype(np.float32)

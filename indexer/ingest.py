@@ -213,6 +213,8 @@ class Indexer:
         seen: dict[str, bytes | None] = {}
         waiting: list[str] = []
         size = 0
+        # Where others lack chunks too, theirs come first, as in any other run.
+        ahead = contents.documents.keys() <= contents.chunks.keys()
         self.report_to.stage("reading", sum(file.size for file in files), "bytes")
         for file, submission in self._submissions(files):
             if isinstance(submission, Unreadable):
@@ -244,7 +246,7 @@ class Indexer:
             if new_text:
                 waiting.append(submission.text)
                 size += len(submission.text)
-                if not blocks.begun:  # the first is embedded while the others are still read
+                if ahead and not blocks.begun:  # embedded while the others are still read
                     blocks.add(document, submission.text)
             if size > TEXT_BLOCK_BYTES:
                 texts.put(waiting)
@@ -267,18 +269,18 @@ class Indexer:
                 self.report_to.advance(file.size, file.name)
 
     def _index(self, contents: Contents, texts: Texts, blocks: Blocks) -> None:
-        """Split and embed every document that has no chunks yet; the last vectors are still being
+        """Split and embed every document that has no chunks yet; the last vectors may still be
         computed when this returns."""
         missing = [d for d in contents.documents.values() if d.document_id not in contents.chunks]
-        done = blocks.documents
-        self.report_to.stage("embedding", done + len(missing), "documents")
+        self.report_to.stage("embedding", blocks.documents + len(missing), "documents")
         for document in missing:
-            done += 1
             if blocks.add(document, texts.get(document.version)):
-                self.report_to.advance(done, f"{blocks.chunks:,} chunks")
-                done = 0
+                self._tell(blocks)
         blocks.rest()
-        self.report_to.advance(done, f"{blocks.chunks:,} chunks")
+
+    def _tell(self, blocks: Blocks) -> None:
+        self.report_to.advance(blocks.untold, f"{blocks.embedded:,} chunks")
+        blocks.untold = 0
 
     def _published_next_chunk_id(self) -> int:
         manifest = current_manifest(self.folder)
@@ -287,12 +289,39 @@ class Indexer:
     def _publish(
         self, contents: Contents, texts: Texts, blocks: Blocks, tuned: Mapping[str, Any]
     ) -> Manifest:
-        """Write all parts of a snapshot, the vectors last, since they may still be computed."""
         rows = sorted(
             (row for rows in contents.chunks.values() for row in rows), key=lambda r: r.chunk_id
         )
-        building = building_folder(self.folder)
-        self.report_to.stage("comparing", len(contents.documents), "documents")
+        with building_folder(self.folder) as building:
+            self._write(building, contents, rows, texts, blocks)
+            body = {
+                "datanet": self.folder.name,
+                "embedder": self._embedder_body,
+                **({} if self.export is None else {"export": self.export}),
+                "metric": "inner-product",
+                "chunker": self._chunker_body,
+                "vectors": kind_for(len(rows)).value,
+                "attribution": dict(RECIPE),
+                **tuned,
+                "counts": {"documents": len(contents.documents), "chunks": len(rows)},
+                "next_chunk_id": contents.next_chunk_id,
+                "content_root": content_root(contents.documents.values()).hex(),
+            }
+            return publish(self.folder, building, body)
+
+    def _write(
+        self,
+        building: Path,
+        contents: Contents,
+        rows: list[ChunkRow],
+        texts: Texts,
+        blocks: Blocks,
+    ) -> None:
+        """All parts of a snapshot, the vectors last, since they may still be computed."""
+        beside = blocks.cache.pending > 0
+        if not beside:
+            self._tell(blocks)
+            self.report_to.stage("comparing", len(contents.documents), "documents")
         before = replace(contents.lineage, arrivals=contents.arrivals, marks=contents.marks)
         lineage = trace(contents.documents, before, texts.get)
         Catalogue.write(building / CATALOGUE, contents.documents.values(), rows, lineage)
@@ -305,29 +334,14 @@ class Indexer:
         new_rows = [row for row in rows if row.chunk_id >= first_new]
         LexicalIndex.write(building / LEXICAL, _lexical_entries(contents, new_rows, texts))
         blocks.finish(texts)
+        if beside:
+            self._tell(blocks)
         vectors = VectorIndex.build(
             self.embedder.dimension,
             len(rows),
             lambda: blocks.cache.blocks((row.chunk_id, row.text_sha256) for row in rows),
         )
         vectors.save(building / VECTORS)
-        return publish(
-            self.folder,
-            building,
-            {
-                "datanet": self.folder.name,
-                "embedder": self._embedder_body,
-                **({} if self.export is None else {"export": self.export}),
-                "metric": "inner-product",
-                "chunker": self._chunker_body,
-                "vectors": kind_for(len(rows)).value,
-                "attribution": dict(RECIPE),
-                **tuned,
-                "counts": {"documents": len(contents.documents), "chunks": len(rows)},
-                "next_chunk_id": contents.next_chunk_id,
-                "content_root": content_root(contents.documents.values()).hex(),
-            },
-        )
 
 
 class _Twice(Invalid):

@@ -20,8 +20,8 @@ import logging
 import os
 import shutil
 import threading
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -321,13 +321,19 @@ class CurrentSnapshot:
             self._lock.release()
 
 
-def building_folder(folder: DatanetFolder) -> Path:
-    """A fresh folder to write the next snapshot into; what a killed process left there goes."""
+@contextmanager
+def building_folder(folder: DatanetFolder) -> Iterator[Path]:
+    """A fresh folder to write the next snapshot into, gone again where that fails; what a killed
+    process left there goes too."""
     for stale in folder.snapshots.glob(".building-*"):
         shutil.rmtree(stale, ignore_errors=True)
     path = folder.snapshots / f".building-{os.getpid()}"
     path.mkdir(parents=True)
-    return path
+    try:
+        yield path
+    except BaseException:
+        shutil.rmtree(path, ignore_errors=True)
+        raise
 
 
 def publish(folder: DatanetFolder, building: Path, body: dict[str, Any]) -> Manifest:

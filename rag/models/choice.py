@@ -42,8 +42,8 @@ def serving_embedder(settings: Settings, named: Collection[str]) -> Embedder:
         weights = weights_sha256(model_path(settings.embedding_model))
         found = open_export(models_folder(settings.home), weights)
         if found is not None and found.export_id in named:
-            threads = min(os.cpu_count() or 1, SERVING_THREADS)
-            if (loaded := _loaded(found, settings, threads)) is not None:
+            loaded = _loaded(found, settings, SERVING_THREADS, for_questions=True)
+            if loaded is not None:
                 return loaded
         else:
             log.warning("questions are embedded by torch: no export is the one that is published")
@@ -55,7 +55,7 @@ def indexing_embedder(settings: Settings) -> Embedder:
     if _on_cpu(settings) and not (settings.device is None and _may_have_gpu()):
         written = export(models_folder(settings.home), settings.embedding_model)
         if written is not None:
-            loaded = _loaded(written, settings, min(os.cpu_count() or 1, MOST_THREADS))
+            loaded = _loaded(written, settings, MOST_THREADS, for_questions=False)
             if loaded is not None:
                 return loaded
     return SentenceTransformerEmbedder.of(settings, for_questions=False)
@@ -75,11 +75,17 @@ def _may_have_gpu() -> bool:
     return any(Path("/dev").glob("nvidia[0-9]*"))
 
 
-def _loaded(found: Export, settings: Settings, threads: int) -> ExportedEmbedder | None:
+def _loaded(
+    found: Export, settings: Settings, most_threads: int, *, for_questions: bool
+) -> ExportedEmbedder | None:
     """An Embedder over the export, or None where OpenVINO is missing or cannot read it."""
     try:
         return ExportedEmbedder(
-            found, settings.embedding_model, threads=threads, prefixes=given_prefixes(settings)
+            found,
+            settings.embedding_model,
+            threads=min(os.cpu_count() or 1, most_threads),
+            for_questions=for_questions,
+            prefixes=given_prefixes(settings),
         )
     except (ImportError, RuntimeError) as error:
         log.warning("the embedding model is computed by torch: %s", error)

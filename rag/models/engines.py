@@ -28,7 +28,7 @@ would compute on the same core."""
 
 @dataclass(slots=True)
 class _Engine:
-    """``shape`` is of the inputs that it had last."""
+    """``shape`` is of the inputs that it had last; no ``request``: it has to be made anew."""
 
     request: Any
     cores: int
@@ -39,26 +39,21 @@ class Engines:
     """The network in the file ``network``, for ``threads`` threads that compute at once.
 
     Args:
+        wide: give what comes alone all of ``threads``, for the memory of the weights once more.
         example: inputs of one row, as :meth:`infer` takes them.
     """
 
-    def __init__(self, network: Path, threads: int, example: Inputs) -> None:
-        package = openvino()
-        self._tensor = package.Tensor
-        core = package.Core()
-        model = core.read_model(str(network))
-
-        def compiled(cores: int) -> _Engine:
-            how = {**_HOW, "INFERENCE_NUM_THREADS": cores}
-            engine = _Engine(core.compile_model(model, "CPU", how).create_infer_request(), cores)
-            # The first of all inferences must have no other beside it: the package sets itself up
-            # then, and two threads that do were seen to wait for each other for ever.
-            self._compute(engine, example)
-            return engine
-
+    def __init__(self, network: Path, threads: int, example: Inputs, *, wide: bool) -> None:
+        self._network = network
+        self._example = example
+        self._core = openvino().Core()
+        self._tensor = openvino().Tensor
+        model = self._read()
         self._threads = threads
-        self._narrow = [compiled(1) for _ in range(threads)]
-        self._wide = [compiled(threads)] if threads > 1 else []
+        self._narrow = [_Engine(self._request(model, 1), 1) for _ in range(threads)]
+        self._wide = (
+            [_Engine(self._request(model, threads), threads)] if wide and threads > 1 else []
+        )
         self._places = Semaphore(threads)
         self._lending = Lock()
 
@@ -86,8 +81,26 @@ class Engines:
             return self._narrow.pop(next((i for i in latest if self._narrow[i].shape == shape), -1))
 
     def _compute(self, engine: _Engine, inputs: Inputs) -> Rows:
-        engine.shape = inputs[0].shape
-        for position, array in enumerate(inputs):
-            engine.request.set_input_tensor(position, self._tensor(array, shared_memory=True))
-        rows: Rows = engine.request.infer(share_outputs=True)[0].copy()
+        request = engine.request or self._request(self._read(), engine.cores)
+        engine.request = None  # what failed once gives nothing right afterwards
+        rows = self._rows(request, inputs)
+        engine.request, engine.shape = request, inputs[0].shape
         return rows
+
+    def _rows(self, request: Any, inputs: Inputs) -> Rows:
+        for position, array in enumerate(inputs):
+            request.set_input_tensor(position, self._tensor(array, shared_memory=True))
+        rows: Rows = request.infer(share_outputs=True)[0].copy()
+        return rows
+
+    def _read(self) -> Any:
+        """Not kept: what is compiled holds its own weights."""
+        return self._core.read_model(str(self._network))
+
+    def _request(self, model: Any, cores: int) -> Any:
+        how = {**_HOW, "INFERENCE_NUM_THREADS": cores}
+        request = self._core.compile_model(model, "CPU", how).create_infer_request()
+        # The first of all inferences must have no other beside it: the package sets itself up
+        # then, and two threads that do were seen to wait for each other for ever.
+        self._rows(request, self._example)
+        return request

@@ -34,9 +34,13 @@ _FIELDS = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_i
 
 class ExportedModel:
     """An :class:`~rag.models.export.Export`, compiled for this processor. Safe in any number of
-    threads, of which ``threads`` compute at once, each one batch."""
+    threads, of which ``threads`` compute at once, each one batch.
 
-    def __init__(self, export: Export, threads: int) -> None:
+    Args:
+        wide: give a text that comes alone all threads.
+    """
+
+    def __init__(self, export: Export, threads: int, *, wide: bool = False) -> None:
         from tokenizers import Tokenizer
 
         body = export.body
@@ -49,7 +53,7 @@ class ExportedModel:
         self._cut: Any = Tokenizer.from_file(str(export.folder / TOKENIZER))
         self._cut.enable_truncation(self.max_tokens)
         example = self._padded([self._cut.encode("")], STEP)
-        self._engines = Engines(export.folder / NETWORK, threads, example)
+        self._engines = Engines(export.folder / NETWORK, threads, example, wide=wide)
 
     def token_starts(self, text: str) -> list[int]:
         """Ascending code-point offsets at which the tokens of ``text`` start."""
@@ -109,14 +113,21 @@ class ExportedEmbedder:
 
     Args:
         model: as the settings name it.
-        threads: how many batches are computed at once, each on one of them.
+        threads: how many batches are computed at once.
+        for_questions: give a text that comes alone all threads.
         prefixes: those that the model's own configuration names, when None.
     """
 
     def __init__(
-        self, export: Export, model: str, *, threads: int, prefixes: Prefixes | None = None
+        self,
+        export: Export,
+        model: str,
+        *,
+        threads: int,
+        for_questions: bool = True,
+        prefixes: Prefixes | None = None,
     ) -> None:
-        self._model = ExportedModel(export, threads)
+        self._model = ExportedModel(export, threads, wide=for_questions)
         self._prefixes = prefixes or own_prefixes(export.body["prompts"])
         self.export_id = export.export_id
         self._definition = definition_of(

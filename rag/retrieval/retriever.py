@@ -132,7 +132,10 @@ def _relevance(
     passages = [
         f"{chunk.document.title}\n{chunk.text}" for chunk in snapshot.chunks(chunk_ids.tolist())
     ]
-    return reranker.relevance(question, passages)
+    relevance = reranker.relevance(question, passages)
+    if len(relevance) != len(passages):
+        raise ValueError("a reranker gives one relevance for each passage")
+    return relevance
 
 
 def fuse(found: Candidates, dense_weight: float) -> Scored:

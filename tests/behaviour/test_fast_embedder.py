@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from api.app import build_embedder, build_services
 from cli.stack import FOOTNOTE, clean_environment
@@ -31,6 +32,7 @@ from rag.models.embedder import (
     SentenceTransformerEmbedder,
     Vectors,
 )
+from rag.models.engines import Engines
 from rag.models.export import Export
 from rag.models.exported import ExportedEmbedder
 from rag.models.exporting import LEAST_COSINE, export
@@ -154,6 +156,20 @@ def test_threads_that_embed_at_once_get_what_they_get_alone(
     with ThreadPoolExecutor(5) as pool:
         list(pool.map(ask, range(5)))
     assert wrong == []
+
+
+def test_an_inference_that_fails_spoils_none_after_it(exported: Export) -> None:
+    def inputs(tokens: int) -> list[NDArray[np.int64]]:
+        ids = np.full((1, tokens), 1_000, np.int64)
+        return [{"input_ids": ids, "attention_mask": ids // 1_000}.get(n, ids * 0) for n in names]
+
+    names = exported.body["inputs"]
+    engines = Engines(exported.folder / "model.xml", 2, inputs(8), wide=True)
+    expected = engines.infer(inputs(16), alone=True)
+    with pytest.raises(RuntimeError):
+        engines.infer(inputs(4_000), alone=True)
+    for alone in (True, True, False):
+        assert (engines.infer(inputs(16), alone=alone) == expected).all()
 
 
 def test_a_model_may_compute_on_every_core_so_that_two_share_none(fast: ExportedEmbedder) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -407,6 +409,78 @@ def test_a_cache_that_cannot_be_used_says_what_to_do(home: Path) -> None:
     cache.write_bytes(b"no database" * 1_000)
     with pytest.raises(Broken, match=r"delete embeddings\.sqlite"):
         ingest(home, WordEmbedder(), THREE)
+
+
+def test_what_embeds_nothing_needs_no_cache(home: Path) -> None:
+    ingest(home, WordEmbedder(), THREE)
+    (home / "cache" / "embeddings.sqlite").write_bytes(b"no database" * 1_000)
+    assert ingest(home, WordEmbedder(), THREE).unchanged == 3
+    with pytest.raises(NotFound):
+        indexer(home, WordEmbedder()).remove(["unknown"])
+
+
+class Failing(WordEmbedder):
+    """Fails at the ``at``-th call."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self._left = at
+
+    def embed_documents(self, texts: Sequence[str]) -> Vectors:
+        self._left -= 1
+        if self._left == 0:
+            raise RuntimeError("out of memory")
+        return super().embed_documents(texts)
+
+
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_a_block_that_cannot_be_embedded_ends_an_ingest_and_leaves_nothing_behind(
+    home: Path, at: int
+) -> None:
+    lines = [fields(f"d{i:04}", f"The word of this text is w{i}.") for i in range(1_100)]
+    with pytest.raises(RuntimeError, match="out of memory"):
+        ingest(home, Failing(at), lines)
+    snapshots = datanet_folder(home, "tales").snapshots
+    assert not snapshots.exists() or list(snapshots.iterdir()) == []
+    assert ingest(home, WordEmbedder(), lines).chunks_embedded == 1_100 - 512 * (at - 1)
+
+
+class Interrupting(Waiting):
+    """A Reporter that ends the ingest when the first file was read."""
+
+    def advance(self, units: int, note: str = "") -> None:
+        super().advance(units, note)
+        raise KeyboardInterrupt
+
+
+def test_what_was_being_embedded_when_an_ingest_was_interrupted_is_kept(home: Path) -> None:
+    lines = [fields(f"d{i:04}", f"The word of this text is w{i}.") for i in range(600)]
+    path = write_lines(home / "in.jsonl", lines)
+    embedder = Telling()
+    own = replace(indexer(home, embedder), report_to=Interrupting(embedder.called))
+    with pytest.raises(KeyboardInterrupt):
+        own.ingest(find_files([path]), Defaults())
+    until = time.monotonic() + 60
+    while kept(home) < 512 and time.monotonic() < until:
+        time.sleep(0.01)
+    assert ingest(home, WordEmbedder(), lines).chunks_embedded == 600 - 512
+
+
+def kept(home: Path) -> int:
+    """How many vectors are in the cache."""
+    with closing(sqlite3.connect(home / "cache" / "embeddings.sqlite", timeout=60)) as cache:
+        (count,) = cache.execute("SELECT count(*) FROM embeddings").fetchone()
+    return int(count)
+
+
+def test_another_size_of_chunks_numbers_what_was_there_before_what_is_new(home: Path) -> None:
+    ingest(home, WordEmbedder(), THREE)
+    more = [fields(f"d{i:04}", f"The word of this text is w{i}.") for i in range(600)]
+    ingest(home, WordEmbedder(), more, size=ChunkSize(30, 2, 4))
+    rows = sorted(opened(home).catalogue.chunks(), key=lambda row: row.chunk_id)
+    assert list(dict.fromkeys(row.document_id for row in rows)) == [
+        *sorted(line["id"] for line in THREE), *(line["id"] for line in more),
+    ]  # fmt: skip
 
 
 def test_a_damaged_vector_of_the_cache_reaches_no_snapshot(home: Path) -> None:

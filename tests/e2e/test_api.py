@@ -438,6 +438,30 @@ def test_a_client_that_goes_away_in_the_middle_stores_nothing(service: Service) 
     assert service.http.get("/healthz").status_code == 200
 
 
+def test_a_body_that_never_ends_is_not_waited_for_where_nothing_takes_one(service: Service) -> None:
+    for path, status in ((b"/nowhere", b"404"), (b"/healthz", b"405")):
+        with socket.create_connection(("127.0.0.1", service.port), 10) as client:
+            client.sendall(
+                b"POST " + path + b" HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                b"Content-Length: 500\r\n\r\n{"
+            )
+            assert client.recv(4_096).startswith(b"HTTP/1.1 " + status)
+
+
+def test_a_client_that_hangs_up_is_no_error_of_ours(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    for path in (b"/v1/answers", b"/nowhere"):
+        with socket.create_connection(("127.0.0.1", service.port)) as client:
+            client.sendall(
+                b"POST " + path + b" HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                b"Content-Length: 500\r\n\r\n{"
+            )
+    time.sleep(0.3)
+    assert service.http.get("/healthz").status_code == 200
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 # Addresses
 
 

@@ -148,6 +148,20 @@ def test_a_reranker_has_the_last_word(tmp_path: Path) -> None:
     assert len(reranker.read) == 5, "it reads more than it keeps"
 
 
+class Short:
+    """A Reranker that forgets passages."""
+
+    def relevance(self, question: str, passages: Sequence[str]) -> list[float]:
+        return [0.5]
+
+
+def test_a_reranker_that_forgets_passages_is_noticed(
+    snapshot: Snapshot, embedder: SentenceTransformerEmbedder
+) -> None:
+    with pytest.raises(ValueError, match="one relevance for each passage"):
+        retrieve(snapshot, embedder, "cats sleep", 3, Short())
+
+
 def test_vectors_of_another_model_are_not_searched(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "in.jsonl", [fields("d", "A quokka sleeps.")])
     indexer(tmp_path, WordEmbedder()).ingest(find_files([path]), Defaults())

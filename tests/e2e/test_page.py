@@ -58,6 +58,7 @@ def test_an_answer_shows_each_claim_with_its_verdict_its_quote_and_who_earns(
     ask(page, QUESTION)
     answer = page.locator("article").first
     expect(answer).to_contain_text("The waggle dance shows the direction of the meadow")
+    expect(answer.locator(".claim[data-verdict]")).to_have_count(2)
     right, wrong = answer.locator(".claim").all()
     assert right.get_attribute("data-verdict") == "supported"
     assert wrong.get_attribute("data-verdict") != "supported"
